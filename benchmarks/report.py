@@ -31,6 +31,7 @@ from audit_stage import TableWriter
 from posture.model.scope import Scope
 from posture.store.attribute_values import serialize
 from posture.store.scope_record import coverage_fields
+from posture_cli.audit.open_stacks import OpenStacks
 from posture_cli.audit.open_tables import CapacityMeter, OpenTables
 from posture_cli.report.collect import ReportPeriod
 from posture_cli.report.page import render_report
@@ -137,6 +138,7 @@ def write_report(folder: Path, count: int, file: Path) -> None:
     tables = OpenTables(client, TABLES, CapacityMeter(client))
     start = process_time()
     data = read_report_data(
+        OpenStacks([tables]),
         [(tables, list_scopes(count))],
         "stack posture",
         ReportPeriod(START - timedelta(days=1), NOW + timedelta(minutes=1)),

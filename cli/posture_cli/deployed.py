@@ -29,6 +29,10 @@ OPTIONAL = dict.fromkeys(
 )
 
 
+class StackNotFoundError(CommandError):
+    """A Region has no stack of this name."""
+
+
 def read_stack_output(stack: str, output: str, region: str | None) -> str:
     """Return the value of an output of a stack: the name of a table, the URL of a queue.
 
@@ -75,7 +79,7 @@ def _read_outputs(stack: str, region: str | None) -> Mapping[str, str]:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         where = client.meta.region_name
-        raise CommandError(
+        raise StackNotFoundError(
             f"there is no stack {stack!r} in {where}{_suggest_region(where)}"
         ) from error
     except EndpointConnectionError as error:  # there may be no such region

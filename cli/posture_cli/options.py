@@ -284,6 +284,27 @@ class StackOptions(OptionGroup):
 
 
 @dataclass(frozen=True)
+class StacksOptions(OptionGroup):
+    """Where monitors are deployed: each stack is read in each Region."""
+
+    stack: Annotated[
+        list[str] | None,
+        option("NAME", "The stack of the deployed monitor; repeat for several. Default: posture."),
+    ] = None
+    region: Annotated[
+        list[str] | None,
+        option(
+            "REGION",
+            f"{_regions} With all: every enabled region that has such a stack.",
+            "--region",
+            "-r",
+            parser=_parse_live_region,
+            autocompletion=complete_with("list_regions"),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class BaselineTableOptions(StackOptions):
     """The stack, and its baseline table, which also holds the waivers."""
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from posture.model.finding import FindingStatus
 from posture.model.scope import Scope
 from posture.rules.control_counts import Check, Shortcoming, parse_checks
+from posture.rules.rule_catalogue import ACCESS_RULES
 from posture_cli.audit.finding_filter import FindingFilter, find_past_findings
 from posture_cli.audit.open_tables import OpenTables
 
@@ -27,6 +28,12 @@ class ScopeResult:
     bad: tuple[Shortcoming, ...]
     passed: frozenset[Check] | None
     observed_at: datetime | None = None
+
+
+def build_access_shortcoming(account: str) -> Shortcoming:
+    """Build what an account's Region that cannot be read has: everything in it is unknown."""
+    (rule,) = ACCESS_RULES
+    return Shortcoming(rule.id, account, FindingStatus.UNKNOWN)
 
 
 def read_results(tables: OpenTables, scopes: Iterable[Scope]) -> Iterator[ScopeResult]:

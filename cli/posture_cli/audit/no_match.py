@@ -21,7 +21,7 @@ from posture.model.scope import Scope
 from posture.store.actors import ActorDirectory, KnownActor
 from posture_cli.audit.actors import ActorFilter, ActorRole, list_names
 from posture_cli.audit.finding_filter import FindingFilter, list_scopes
-from posture_cli.audit.observed import read_period
+from posture_cli.audit.open_stacks import OpenStacks
 from posture_cli.audit.open_tables import OpenTables
 from posture_cli.console import print_note
 from posture_cli.failure import CommandError
@@ -35,7 +35,7 @@ SEEN = "has never been seen in these tables"
 def require_match(
     found: Iterable[Item],
     chosen: FindingFilter,
-    stacks: Sequence[OpenTables],
+    stacks: OpenStacks,
     noun: str = "finding",
 ) -> Iterator[Item]:
     """Return what was found; if it is nothing, say why before anything is written.
@@ -43,7 +43,7 @@ def require_match(
     Args:
         found: What the filter matched.
         chosen: The filter.
-        stacks: The tables that were read.
+        stacks: The stacks that were read.
         noun: What is listed.
 
     Raises:
@@ -56,12 +56,13 @@ def require_match(
     refuse_unknown(chosen, stacks)
     filters = _describe(chosen)
     ending = f"{noun} has {filters}" if filters else f"{noun} was found"
-    print_note(f"no match: no {make_printable(ending)}")
+    where = " in what was read" if stacks.unread else ""
+    print_note(f"no match: no {make_printable(ending)}{where}")
     return iter(())
 
 
 def choose_scopes(
-    stacks: Sequence[OpenTables], chosen: FindingFilter
+    stacks: OpenStacks, chosen: FindingFilter
 ) -> list[tuple[OpenTables, Sequence[Scope]]]:
     """List the scopes of each stack that the filter is about.
 
@@ -69,11 +70,17 @@ def choose_scopes(
         typer.BadParameter: A filter names what cannot exist.
         CommandError: There is no such scope.
     """
-    listed: list[tuple[OpenTables, Sequence[Scope]]] = [
-        (each, list(list_scopes(each.findings, chosen))) for each in stacks
-    ]
-    if chosen.scope and not any(map(_is_recorded, *zip(*listed, strict=True))):
-        refuse_unknown(chosen, stacks)
+
+    def list_of(tables: OpenTables) -> tuple[OpenTables, Sequence[Scope]]:
+        return tables, list(list_scopes(tables.findings, chosen))
+
+    listed = stacks.read(list_of, "listing the scopes")
+    stacks.require_any()
+    if chosen.scope:
+        recorded = stacks.read_each(listed, _is_recorded)
+        listed = [each for each in listed if each[0] in stacks.opened]
+        if not any(recorded):
+            refuse_unknown(chosen, stacks)
     if not any(scopes for _, scopes in listed):
         refuse_unknown(chosen, stacks)
         filters = make_printable(_describe(chosen))
@@ -87,15 +94,17 @@ def _is_recorded(tables: OpenTables, scopes: Iterable[Scope]) -> bool:
     return any(tables.findings.read_records(scopes))
 
 
-def refuse_unknown(chosen: FindingFilter, stacks: Sequence[OpenTables]) -> None:
+def refuse_unknown(chosen: FindingFilter, stacks: OpenStacks) -> None:
     """Refuse a filter that names what cannot exist, with the nearest names.
+
+    Where a stack could not be read, what was ever seen is not known.
 
     Raises:
         typer.BadParameter: The tables have never seen what a filter names.
         CommandError: The filter is about a time before the first observation.
     """
-    if not all(it.tables.findings for it in stacks):
-        return  # only another table was named: what was ever seen is not known
+    if stacks.unread or not all(it.tables.findings for it in stacks.opened):
+        return  # or only another table was named
     known = _KnownValues(stacks)
     if chosen.rule and chosen.rule not in (rules := load_rule_texts()):
         _refuse("--rule", f"there is no rule {chosen.rule!r}{suggest(chosen.rule, rules)}")
@@ -110,27 +119,28 @@ def refuse_unknown(chosen: FindingFilter, stacks: Sequence[OpenTables]) -> None:
             _refuse(option, f"{noun} {value!r} {SEEN}{suggest(value, values)}")
     if chosen.actor:
         _refuse_unknown_actor(chosen.actor, known)
-    if chosen.until and all(it.tables.history for it in stacks):
-        listed = [(it, filter(chosen.matches_scope, it.findings.list_scopes())) for it in stacks]
-        observed = read_period(listed, chosen.until, chosen.until)
-        observed.require_begun(chosen.until)
+    if chosen.until and all(it.tables.history for it in stacks.opened):
+        listed = [
+            (it, [*filter(chosen.matches_scope, it.findings.list_scopes())]) for it in stacks.opened
+        ]
+        stacks.read_period(listed, chosen.until, chosen.until).require_begun(chosen.until)
 
 
 class _KnownValues:
     """What the tables of stacks have ever seen; it is read when it is first asked for."""
 
-    def __init__(self, stacks: Sequence[OpenTables]) -> None:
+    def __init__(self, stacks: OpenStacks) -> None:
         self._stacks = stacks
 
     @cached_property
     def scopes(self) -> frozenset[Scope]:
         """Every scope that was ever evaluated."""
-        return frozenset(chain.from_iterable(it.list_scopes() for it in self._stacks))
+        return frozenset(chain.from_iterable(self._stacks.read(lambda it: [*it.list_scopes()])))
 
     @cached_property
     def actors(self) -> frozenset[KnownActor]:
         """Every actor that caused something."""
-        return frozenset(chain.from_iterable(map(load_actors, self._stacks)))
+        return frozenset(chain.from_iterable(self._stacks.read(load_actors)))
 
 
 def load_actors(tables: OpenTables) -> frozenset[KnownActor]:

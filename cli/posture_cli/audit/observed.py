@@ -125,20 +125,6 @@ class ObservedPeriod:
                 )
 
 
-def read_period(
-    scopes: Iterable[tuple[OpenTables, Iterable[Scope]]], since: datetime, until: datetime
-) -> ObservedPeriod:
-    """Read when the scopes of stacks were first and last observed.
-
-    Args:
-        scopes: The tables of each stack, with its scopes.
-        since: The start of the period.
-        until: Its end; the start again for an instant.
-    """
-    observed = (each for tables, listed in scopes for each in read_observed(tables, listed, since))
-    return ObservedPeriod(since, until, tuple(observed))
-
-
 def read_observed(
     tables: OpenTables, scopes: Iterable[Scope], since: datetime
 ) -> Iterator[ObservedScope]:

@@ -61,6 +61,7 @@ class OpenTables:
     client: DynamoDBClient
     tables: Tables
     meter: CapacityMeter
+    stack: str = ""
 
     @property
     def region(self) -> str:
@@ -117,4 +118,4 @@ def open_tables(stack: str, region: str | None, named: Mapping[str, str | None])
     """
     tables = find_tables(stack, region, named)
     client = open_dynamodb(region)
-    return OpenTables(client, tables, CapacityMeter(client))
+    return OpenTables(client, tables, CapacityMeter(client), stack)

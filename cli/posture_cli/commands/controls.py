@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Annotated
 
 import typer
 
-from posture.model.scope import Scope
+from posture.model.scope import Region, Scope
 from posture.rules.control_counts import (
     CONTROLS,
     ControlCount,
@@ -18,14 +18,20 @@ from posture.rules.control_counts import (
     list_outcomes,
 )
 from posture.rules.controls import Control
-from posture_cli import exit_codes, options
-from posture_cli.audit.controls import ScopeResult, read_past_results, read_results
+from posture_cli import options
+from posture_cli.audit.controls import (
+    ScopeResult,
+    build_access_shortcoming,
+    read_past_results,
+    read_results,
+)
 from posture_cli.audit.finding_filter import FindingFilter
 from posture_cli.audit.no_match import choose_scopes
-from posture_cli.audit.observed import EXPECTED, format_instant, read_period
-from posture_cli.audit.open_tables import OpenTables, open_tables
+from posture_cli.audit.observed import EXPECTED, format_instant
+from posture_cli.audit.open_stacks import OpenStacks, open_stacks
+from posture_cli.audit.open_tables import OpenTables
 from posture_cli.command import CommandGroup
-from posture_cli.console import open_stderr, print_note
+from posture_cli.console import print_note
 from posture_cli.options import Output, option
 from posture_cli.render.records import escape_markdown, write_records
 from posture_cli.suggest import suggest
@@ -60,6 +66,7 @@ app = CommandGroup()
     'posture controls --framework "PCI DSS"',
     "posture controls --framework FedRAMP --output csv > controls.csv",
     "posture controls --control EC2.57 --scopes",
+    "posture controls --region all --output csv > controls.csv",
     "posture controls --as-of 2026-09-30 --account 111122223333",
     "posture controls --mapping --output json",
 )
@@ -78,8 +85,7 @@ def controls(
         bool,
         typer.Option("--mapping", help="Show the rules, text and source of each; read no stack."),
     ] = False,
-    stack: options.StackOption = "posture",
-    region: options.RegionsOption = None,
+    stacks_at: options.StacksOptions,
     scopes: options.ScopeOptions,
     as_of: options.AsOfOption = None,
     tables: options.FindingTableOptions,
@@ -100,21 +106,28 @@ def controls(
     A control that passes is not proven to be met: each requires more than private paths. With
     --mapping, JSON and CSV name the page that gives each line.
 
-    Exit code: 0 when no control fails and every scope could be decided, 1 otherwise, 2 on error.
+    Repeat --region, or give --region all, to count the scopes of several stacks. A Region whose
+    stack cannot be read counts as unknown for every control, so that none of them passes.
+
+    Exit code: 0 when no control fails and every scope could be decided, 1 otherwise, 2 on error, 4
+    when one of several stacks could not be read.
     """
     chosen = _choose(framework, control)
     if mapping:
         _write_mapping(chosen, output)
         return
     named = tables.named("findings", "history") if as_of else tables.named("findings")
-    stacks = [open_tables(stack, each, named) for each in dict.fromkeys(region or (None,))]
-    where = FindingFilter(**vars(scopes))
-    with open_stderr().status("reading findings"):
-        listed = choose_scopes(stacks, where)
-        observed = read_period(listed, as_of, as_of) if as_of else None
-        if observed:
-            observed.require_begun(observed.until)
-        results = [it for each, found in listed for it in _read(each, found, as_of)]
+    stacks = open_stacks(stacks_at, named)
+    listed = choose_scopes(stacks, FindingFilter(**vars(scopes)))
+    observed = stacks.read_period(listed, as_of, as_of) if as_of else None
+    if observed:
+        observed.require_begun(observed.until)
+    listed = [each for each in listed if each[0] in stacks.opened]
+    read = stacks.read_each(
+        listed, lambda it, found: [*_read(it, found, as_of)], "reading findings"
+    )
+    stacks.require_any()
+    results = [*chain.from_iterable(read), *_count_unread(stacks)]
     tally = ControlTally()
     for it in results:
         tally.add(it.scope, it.bad, it.passed)
@@ -133,10 +146,14 @@ def controls(
         print_note(
             f"{number} not observed for a day or more, the oldest since {format_instant(last)}"
         )
-    for each in stacks:
-        each.print_cost(verbose=tables.verbose)
-    if not decided:
-        raise typer.Exit(exit_codes.FINDINGS)
+    stacks.finish(found=not decided, verbose=tables.verbose)
+
+
+def _count_unread(stacks: OpenStacks) -> Iterator[ScopeResult]:
+    """Count a Region whose stack was not read as one that the monitor could not read."""
+    for name in sorted({each.region for each in stacks.unread}):
+        scope = Region(stacks.account, name).scope
+        yield ScopeResult(scope, (build_access_shortcoming(stacks.account),), None)
 
 
 def _read(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posture_cli import exit_codes
+from posture_cli.audit.open_stacks import OpenStacks
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, open_stdout, print_note
@@ -79,7 +80,9 @@ def _write_report(aws: EmbeddedAws, file: Path) -> None:
     now = datetime.now(UTC)
     period = ReportPeriod(now - timedelta(minutes=2), now, latest=True)
     scopes = list(tables.list_scopes())
-    data = read_report_data([(tables, scopes)], "the organization of the demo", period)
+    data = read_report_data(
+        OpenStacks([tables]), [(tables, scopes)], "the organization of the demo", period
+    )
     with file.open("w", encoding="utf-8") as page:
         page.writelines(render_report(data))
     print_note(f"wrote {file}")

@@ -1,17 +1,20 @@
 """`posture diff`: compares the findings of two times."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Any
 
 import typer
 
-from posture_cli import exit_codes, options
+from posture.model.scope import Scope
+from posture_cli import options
 from posture_cli.audit.actor_options import ActorOptions
 from posture_cli.audit.finding_filter import FindingFilter
 from posture_cli.audit.no_match import choose_scopes, require_match
-from posture_cli.audit.observed import read_period
-from posture_cli.audit.open_tables import open_tables
+from posture_cli.audit.observed import ObservedPeriod, ObservedScope, read_observed
+from posture_cli.audit.open_stacks import open_stacks
+from posture_cli.audit.open_tables import OpenTables
 from posture_cli.audit.past import (
     RECORDED_WITHIN,
     Difference,
@@ -19,10 +22,10 @@ from posture_cli.audit.past import (
     find_differences,
 )
 from posture_cli.command import CommandGroup
-from posture_cli.console import open_stderr, print_note
+from posture_cli.console import print_note
 from posture_cli.options import Output, argument
 from posture_cli.render.findings import FINDING_CSV, build_finding_record
-from posture_cli.render.records import write_records
+from posture_cli.render.stack_records import RecordKind, write_stack_records
 from posture_cli.times import parse_past, parse_start
 
 COLUMNS = (
@@ -30,6 +33,9 @@ COLUMNS = (
     "summary",
 )  # fmt: skip
 CSV_COLUMNS = ("change", "was", "is", *FINDING_CSV)
+DIFFERENCES = RecordKind(COLUMNS, CSV_COLUMNS, "difference", {"change": "not read"})
+
+_Compared = tuple[tuple[ObservedScope, ...], list[FindingDifference]]
 
 app = CommandGroup()
 
@@ -37,6 +43,7 @@ app = CommandGroup()
 @app.add(
     "posture diff 7d",
     "posture diff 2026-07-01 2026-09-30 --account 111122223333",
+    "posture diff 7d --region all",
     "posture diff 2026-11-24T09:00Z 2026-11-24T10:00Z --vpc vpc-0123456789abcdef0 -o json",
 )
 def diff(
@@ -50,7 +57,7 @@ def diff(
     *,
     scopes: options.ScopeOptions,
     actors: ActorOptions,
-    where: options.StackOptions,
+    where: options.StacksOptions,
     tables: options.FindingTableOptions,
     output: options.OutputOption = Output.TABLE,
 ) -> None:
@@ -60,35 +67,44 @@ def diff(
     also if it opened again later. "first observed" means that nothing is known of the scope before:
     the finding may be older. Scopes of which nothing is known at T1 are named.
 
-    Exit code: 0 when nothing differs, 1 when something differs, 2 on error.
+    Repeat --region, or give --region all, to compare the findings of several stacks. One that
+    cannot be read has a record with the change "not read".
+
+    Exit code: 0 when nothing differs, 1 when something differs, 2 on error, 4 when one of several
+    stacks could not be read.
     """
     until = second_time or datetime.now(UTC)
     if until < first_time:
         raise typer.BadParameter(f"T2 ({until:%F %T}) is before T1 ({first_time:%F %T})")
-    opened = open_tables(where.stack, where.region, tables.named("findings", "history"))
-    with open_stderr().status("rebuilding the findings of both times"):
-        chosen = FindingFilter(**vars(scopes), **vars(actors))
-        observed = read_period(choose_scopes([opened], chosen), first_time, until)
-        observed.require_begun(first_time)
-        found = sorted(
-            chain.from_iterable(
-                find_differences(
-                    opened.history.find_by_scope(each.scope, until=until + RECORDED_WITHIN),
-                    first_time,
-                    until,
-                    each.first,
-                )
-                for each in observed.scopes
-            ),
-            key=_sort_key,
-        )
+    stacks = open_stacks(where, tables.named("findings", "history"))
+    chosen = FindingFilter(**vars(scopes), **vars(actors))
+
+    def compare(opened: OpenTables, listed: Sequence[Scope]) -> _Compared:
+        observed = tuple(read_observed(opened, listed, first_time))
+        return observed, [
+            difference
+            for each in observed
+            for difference in find_differences(
+                opened.history.find_by_scope(each.scope, until=until + RECORDED_WITHIN),
+                first_time,
+                until,
+                each.first,
+            )
+        ]
+
+    listed = choose_scopes(stacks, chosen)
+    compared = stacks.read_each(listed, compare, "rebuilding the findings of both times")
+    stacks.require_any()
+    observed = ObservedPeriod(
+        first_time, until, tuple(chain.from_iterable(scopes for scopes, _ in compared))
+    )
+    observed.require_begun(first_time)
     print_note(observed.describe())
+    found = sorted(chain.from_iterable(differences for _, differences in compared), key=_sort_key)
     matching = (it for it in found if actors.matches(it.finding))
-    shown = require_match(matching, chosen, [opened], "difference")
-    count = write_records(map(_build_record, shown), COLUMNS, output, CSV_COLUMNS)
-    opened.print_cost(verbose=tables.verbose)
-    if count:
-        raise typer.Exit(exit_codes.FINDINGS)
+    shown = require_match(matching, chosen, stacks, "difference")
+    count = write_stack_records(stacks, map(_build_record, shown), DIFFERENCES, output)
+    stacks.finish(found=bool(count), verbose=tables.verbose)
 
 
 def _sort_key(each: FindingDifference) -> tuple[Any, ...]:

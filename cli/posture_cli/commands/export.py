@@ -4,15 +4,12 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated
 
-import typer
-
 from posture.model.instant import format_iso
-from posture_cli import exit_codes
 from posture_cli.audit.actor_options import ActorOptions
 from posture_cli.audit.exported_ends import ExportedEnds
 from posture_cli.audit.finding_filter import FindingFilter
 from posture_cli.audit.no_match import choose_scopes, require_match
-from posture_cli.audit.open_tables import open_tables
+from posture_cli.audit.open_stacks import open_stacks
 from posture_cli.audit.verify import describe_verification
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
@@ -21,9 +18,8 @@ from posture_cli.export.sql import build_athena_statements, build_duckdb_script
 from posture_cli.export.write import open_export
 from posture_cli.options import (
     AllTableOptions,
-    RegionsOption,
     ScopeOptions,
-    StackOption,
+    StacksOptions,
     TimeOptions,
     argument,
     option,
@@ -52,8 +48,7 @@ def export(
     times: TimeOptions,
     scopes: ScopeOptions,
     actors: ActorOptions,
-    stack: StackOption = "posture",
-    region: RegionsOption = None,
+    where: StacksOptions,
     tables: AllTableOptions,
 ) -> None:
     """Export findings, history, scopes, paths, controls and waivers as JSON lines, for SQL.
@@ -67,7 +62,8 @@ def export(
     time, without paths, because the monitor stores only the latest ones. An export replaces the
     former one in the same place. --actor exports the findings, history and waivers of one actor
     only, as in posture findings; the other data sets stay whole, and manifest.json names the actor.
-    A stack monitors one region: repeat --region for several.
+    A stack monitors one region: repeat --region, or give --region all, for several. If one of them
+    cannot be read, nothing is written.
 
     Exit code: 0 when everything is written, 1 when the history is not intact, 2 on error.
     """
@@ -75,30 +71,32 @@ def export(
     latest = times.until is None
     period = ExportPeriod(times.since, min(times.until or now, now), latest, **vars(actors))
     chosen = FindingFilter(**vars(scopes), **vars(actors))
-    opened = [
-        open_tables(stack, each, tables.all_named()) for each in dict.fromkeys(region or (None,))
-    ]
+    stacks = open_stacks(where, tables.all_named())
+    stacks.require_all()
+    names = ", ".join(sorted({it.stack for it in stacks.opened}))
     location = target if target.startswith("s3://") else athena
     exported: list[ExportedScope] = []
     with (
         open_stderr().status("reading findings and history") as status,
-        open_export(target, opened[0].client.meta.region_name) as folder,
+        open_export(target, stacks.opened[0].region) as folder,
     ):
-        for each, listed in choose_scopes(opened, chosen):
-            with folder.open(f"{stack}-{each.client.meta.region_name}"):
+        listed_scopes = choose_scopes(stacks, chosen)
+        stacks.require_all()
+        for each, listed in listed_scopes:
+            with folder.open(f"{each.stack}-{each.region}"):
                 for scope in export_stack(each, listed, period, folder):
                     exported.append(scope)
                     status.update(f"read {len(exported)} scopes")
         observed = observe_period(period, exported)
         observed.require_begun(period.until)
         if actors.actor and not any(map(folder.counts.get, ("findings", "history", "waivers"))):
-            require_match((), chosen, opened)
+            require_match((), chosen, stacks)
         results = [scope.result for scope in exported]
         faults = [f"{it.scope} {it.fault.entry}: {it.fault.problem}" for it in results if it.fault]
         verification = list(describe_verification(results, ExportedEnds()))
         manifest = {
             "exported_at": format_iso(now),
-            "stack": stack,
+            "stack": names,
             "history_since": format_iso(period.since) if period.since else None,
             "as_of": format_iso(period.until),
             "actor": actors.actor.text if actors.actor else None,
@@ -116,7 +114,4 @@ def export(
         print_note(sentence)
     rows = ", ".join(f"{number} {name}" for name, number in sorted(folder.counts.items()))
     print_note(f"wrote {target}: {rows}")
-    for each in opened:
-        each.print_cost(verbose=tables.verbose)
-    if faults:
-        raise typer.Exit(exit_codes.FINDINGS)
+    stacks.finish(found=bool(faults), verbose=tables.verbose)

@@ -2,16 +2,15 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Annotated
-
-import typer
 
 from posture.alerts.attributions import describe_attribution
 from posture.model.finding import CauseKind, Finding, FindingStatus
 from posture.model.instant import format_iso
 from posture.store.items import Entry
-from posture_cli import exit_codes, options
-from posture_cli.audit.open_tables import open_tables
+from posture_cli import options
+from posture_cli.audit.open_stacks import open_stacks
 from posture_cli.command import CommandGroup
 from posture_cli.failure import CommandError
 from posture_cli.options import Output, argument, build_parser
@@ -38,17 +37,22 @@ def finding(
         argument("ID", "The id, as alerts and `posture findings` show it.", parser=_parse_id),
     ],
     *,
-    where: options.StackOptions,
+    where: options.StacksOptions,
     tables: options.HistoryTableOptions,
     output: options.OutputOption = Output.TABLE,
 ) -> None:
     """Show one finding: what is wrong, evidence, remediation, who caused it, and its history.
 
-    Exit code: 0 when it is resolved, 1 when it is not, 2 on error.
+    With several stacks, it is looked up in all of them at the same time.
+
+    Exit code: 0 when it is resolved, 1 when it is not, 2 on error, 4 when one of several stacks
+    could not be read.
     """
-    opened = open_tables(where.stack, where.region, tables.named("history"))
-    entries = tuple(opened.history.find_by("id", id_))
+    stacks = open_stacks(where, tables.named("history"))
+    found = stacks.read(lambda it: tuple(it.history.find_by("id", id_)), "looking it up")
+    entries = tuple(chain.from_iterable(found))
     if not entries:
+        stacks.require_all()
         raise CommandError(f"there is no finding {id_}")
     last = entries[-1].transition.finding
     if output is Output.TABLE:
@@ -58,9 +62,7 @@ def finding(
         write_json({**build_finding_record(last), "life": life})
     else:
         write_records(map(build_entry_record, entries), ENTRY_CSV, output)
-    opened.print_cost(verbose=tables.verbose)
-    if last.status is not FindingStatus.RESOLVED:
-        raise typer.Exit(exit_codes.FINDINGS)
+    stacks.finish(found=last.status is not FindingStatus.RESOLVED, verbose=tables.verbose)
 
 
 def _finding_lines(finding: Finding, life: Sequence[Entry]) -> Iterator[str]:

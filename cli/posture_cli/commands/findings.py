@@ -12,7 +12,7 @@ from posture.alerts.rule_texts import load_rule_texts
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
-from posture_cli import exit_codes, options
+from posture_cli import options
 from posture_cli.audit.actor_options import ActorOptions
 from posture_cli.audit.finding_filter import (
     SORT_KEYS,
@@ -26,15 +26,17 @@ from posture_cli.audit.finding_filter import (
     sort_items,
 )
 from posture_cli.audit.no_match import choose_scopes, require_match
-from posture_cli.audit.observed import format_instant, read_period
-from posture_cli.audit.open_tables import OpenTables, open_tables
+from posture_cli.audit.observed import format_instant
+from posture_cli.audit.open_stacks import OpenStacks, open_stacks
+from posture_cli.audit.open_tables import OpenTables
 from posture_cli.audit.past import Episode
 from posture_cli.command import CommandGroup
-from posture_cli.console import open_stderr, print_note
+from posture_cli.console import print_note
 from posture_cli.interchange.ocsf import build_ocsf_event
 from posture_cli.options import RECORDS, Output, option, output_option
 from posture_cli.render.findings import FINDING_COLUMNS, FINDING_CSV, build_finding_record
 from posture_cli.render.records import write_records
+from posture_cli.render.stack_records import RecordKind, write_stack_records
 from posture_cli.times import parse_period
 
 UNRESOLVED = frozenset(FindingStatus) - {FindingStatus.RESOLVED}
@@ -49,6 +51,7 @@ app = CommandGroup()
     "posture findings",
     "posture findings --severity critical --severity high --limit 20",
     "posture findings --region eu-west-1 --region us-east-1",
+    "posture findings --region all --output csv > posture.csv",
     "posture findings --vpc vpc-0123456789abcdef0 --output json",
     "posture findings --status resolved --since 30d --sort updated --output csv",
     "posture findings --actor alice --output markdown",
@@ -59,8 +62,7 @@ app = CommandGroup()
 )
 def findings(
     *,
-    stack: options.StackOption = "posture",
-    region: options.RegionsOption = None,
+    where: options.StacksOptions,
     status: Annotated[
         list[FindingStatus] | None,
         option(
@@ -92,14 +94,17 @@ def findings(
     severity. Both name the scopes of which nothing is known for a part of the time.
     --actor finds what someone opened, resolved or changed last, or can have: several possible ones
     are shown as "one of". --as chooses what the actor did.
-    A stack monitors one region: repeat --region to list the findings of several stacks.
+    A stack monitors one region: repeat --region, or give --region all, to list the findings of
+    several stacks, which are read at the same time. One that cannot be read has a record with
+    status unknown.
 
     Findings are printed as they are read. With --sort severity (or --sort updated with --rule or
     --resource) nothing is read beyond --limit; other orders read every match first.
 
     A filter that names what was never observed is an error, with the nearest names.
 
-    Exit code: 0 when no finding is listed, 1 when one is, 2 on error.
+    Exit code: 0 when no finding is listed, 1 when one is, 2 on error, 4 when one of several stacks
+    could not be read.
     """
     if during and (as_of or times.since or times.until):
         raise typer.BadParameter("give --during alone, without --as-of, --since and --until")
@@ -116,31 +121,35 @@ def findings(
     )
     with_history = period or tables.history_table
     named = tables.named("findings", "history") if with_history else tables.named("findings")
-    stacks = [open_tables(stack, each, named) for each in dict.fromkeys(region or (None,))]
+    stacks = open_stacks(where, named)
     most = None if limit is None else limit + 1
     past = _open_past(stacks, chosen, period) if period else []
     is_resolved = FindingStatus.RESOLVED in chosen.statuses
     columns = [name for name in FINDING_COLUMNS if is_resolved or name != "resolved_by"]
     if during and period:
-        episodes = _sort_episodes(past, chosen, period, sort, most)
-        count = _write_episodes(require_match(episodes, chosen, stacks), limit, output)
+        key = SORT_KEYS[sort]
+        found_in = _find_episodes(stacks, past, chosen, period)
+        episodes = sort_items(found_in, lambda it: key(it.finding), most)
+        count = _write_episodes(stacks, require_match(episodes, chosen, stacks), limit, output)
     elif as_of:
-        rebuilt = (find_past_findings(it.history, listed, chosen, as_of) for it, listed in past)
-        with open_stderr().status(f"rebuilding the findings of {format_instant(as_of)}"):
-            found = sort_findings(chain.from_iterable(rebuilt), sort, most)
-        count = _write(_stop_at(limit, require_match(found, chosen, stacks)), output, columns)
+        rebuilt = stacks.read_each(
+            past,
+            lambda it, listed: [*find_past_findings(it.history, listed, chosen, as_of)],
+            f"rebuilding the findings of {format_instant(as_of)}",
+        )
+        found = require_match(
+            sort_findings(chain.from_iterable(rebuilt), sort, most), chosen, stacks
+        )
+        count = _write(stacks, _stop_at(limit, found), output, columns)
     else:
-        stored = (read_findings(each.findings, chosen, sort, most) for each in stacks)
+        stored = stacks.stream(lambda it: read_findings(it.findings, chosen, sort, most))
         found = require_match(merge_findings(stored, sort, most), chosen, stacks)
-        count = _write(_stop_at(limit, found), output, columns)
-    for each in stacks:
-        each.print_cost(verbose=tables.verbose)
-    if count:
-        raise typer.Exit(exit_codes.FINDINGS)
+        count = _write(stacks, _stop_at(limit, found), output, columns)
+    stacks.finish(found=bool(count), verbose=tables.verbose)
 
 
 def _open_past(
-    stacks: Sequence[OpenTables], chosen: FindingFilter, period: Period
+    stacks: OpenStacks, chosen: FindingFilter, period: Period
 ) -> list[tuple[OpenTables, Sequence[Scope]]]:
     """List the scopes of each stack, and note what of the period was observed.
 
@@ -148,32 +157,33 @@ def _open_past(
         CommandError: The period ends before the first observation.
         typer.BadParameter: A filter names what was never observed.
     """
-    with open_stderr().status("reading when the scopes were observed"):
-        past = choose_scopes(stacks, chosen)
-        observed = read_period(past, *period)
+    past = choose_scopes(stacks, chosen)
+    observed = stacks.read_period(past, *period)
     observed.require_begun(observed.until)
     print_note(observed.describe())
-    return past
+    return [each for each in past if each[0] in stacks.opened]
 
 
-def _sort_episodes(
+def _find_episodes(
+    stacks: OpenStacks,
     past: Iterable[tuple[OpenTables, Sequence[Scope]]],
     chosen: FindingFilter,
     period: Period,
-    sort: SortOrder,
-    limit: int | None,
-) -> list[Episode]:
-    with open_stderr().status("rebuilding the findings of the period"):
-        found = chain.from_iterable(
-            find_past_episodes(tables.history, scopes, chosen, *period) for tables, scopes in past
-        )
-        return list(sort_items(found, lambda it: SORT_KEYS[sort](it.finding), limit))
+) -> Iterator[Episode]:
+    found = stacks.read_each(
+        past,
+        lambda tables, scopes: [*find_past_episodes(tables.history, scopes, chosen, *period)],
+        "rebuilding the findings of the period",
+    )
+    return chain.from_iterable(found)
 
 
-def _write_episodes(episodes: Iterator[Episode], limit: int | None, output: Output) -> int:
+def _write_episodes(
+    stacks: OpenStacks, episodes: Iterator[Episode], limit: int | None, output: Output
+) -> int:
     shown = list(_stop_at(limit, episodes))
     if output in {Output.OCSF, Output.ASFF}:
-        return _write((it.finding for it in shown), output)
+        return _write(stacks, (it.finding for it in shown), output)
     records = (
         {**build_finding_record(it.finding), "statuses": ", ".join(it.statuses)} for it in shown
     )
@@ -181,11 +191,15 @@ def _write_episodes(episodes: Iterator[Episode], limit: int | None, output: Outp
         tuple("statuses" if name == "status" else name for name in names)
         for names in (FINDING_COLUMNS, FINDING_CSV)
     )
-    return write_records(records, columns, output, in_csv)
+    kind = RecordKind(columns, in_csv, unread={"statuses": "unknown"})
+    return write_stack_records(stacks, records, kind, output)
 
 
 def _write(
-    found: Iterator[Finding], output: Output, columns: Sequence[str] = FINDING_COLUMNS
+    stacks: OpenStacks,
+    found: Iterator[Finding],
+    output: Output,
+    columns: Sequence[str] = FINDING_COLUMNS,
 ) -> int:
     """Write findings as they come; return how many."""
     if output is Output.OCSF:
@@ -194,7 +208,7 @@ def _write(
         rules = load_rule_texts()
         return write_records((build_asff(each, rules) for each in found), (), Output.JSON)
     records = map(build_finding_record, found)
-    return write_records(records, columns, output, FINDING_CSV)
+    return write_stack_records(stacks, records, RecordKind(columns, FINDING_CSV), output)
 
 
 def _stop_at(limit: int | None, found: Iterator[Item]) -> Iterator[Item]:

@@ -25,6 +25,7 @@ from posture.rules.controls import list_controls
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.store.history import keep_latest
 from posture.store.items import Entry
+from posture_cli.audit.controls import build_access_shortcoming
 from posture_cli.audit.observed import ObservedScope
 from posture_cli.audit.scope_reader import ReadScope
 from posture_cli.render.findings import FINDING_CSV, build_finding_record
@@ -62,6 +63,7 @@ class PlaceCounts:
     open: Counter[Severity] = field(default_factory=Counter)
     unknown: int = 0
     waived: int = 0
+    unread: bool = False  # not read, or not to the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,12 @@ class FindingCollector:
             if row.transition.finding.updated_at >= self._period.since:
                 self._list(row.transition.finding, Step.TRANSIENT.value, [row])
         self.begin()
+
+    def add_unread(self, region: Region) -> None:
+        """Count a Region that was not read, or not to the end: no control passes."""
+        shortcoming = build_access_shortcoming(region.account)
+        self._controls.add(region.scope, [shortcoming], None)
+        self._places.setdefault(region, PlaceCounts()).unread = True
 
     def _count(self, read: ReadScope, findings: Sequence[Finding]) -> None:
         scope, record = read.scope, read.record

@@ -75,6 +75,17 @@
     return list;
   }
 
+  // One Region is chosen for the whole page, or none: by its row, or by the filter of the findings.
+  let region = "";
+  const followers = [];
+  function chooseRegion(name) {
+    region = name;
+    for (const each of document.querySelectorAll("#regions button")) each.setAttribute("aria-pressed", String(each.dataset.region === region));
+    for (const each of document.querySelectorAll("#places tr[data-region]")) each.hidden = Boolean(region) && each.dataset.region !== region;
+    for (const follow of followers) follow();
+  }
+  for (const each of document.querySelectorAll("#regions button")) each.addEventListener("click", () => chooseRegion(each.dataset.region));
+
   async function showFindings() {
     const form = byId("filters");
     if (!form) return;
@@ -151,6 +162,7 @@
       const chosen = [...form.querySelectorAll("select[name]")].filter((select) => select.value);
       list.items = all.filter((number) =>
         (!severities.size || severities.has(value(number, "severity"))) &&
+        (!region || value(number, "region") === region) &&
         chosen.every((select) => value(number, select.name) === select.value) &&
         words.every((word) => textOf(number).includes(word)));
       const field = sort.value.replace("-", ""), sign = sort.value.startsWith("-") ? -1 : 1;
@@ -176,9 +188,10 @@
       try { await work(); } finally { button.disabled = false; button.textContent = text; }
     }
 
-    form.addEventListener("input", filter);
+    form.addEventListener("input", (event) => (event.target.name === "region" ? chooseRegion(event.target.value) : filter()));
+    followers.push(() => { if (form.elements.region) form.elements.region.value = region; filter(); });
     form.addEventListener("submit", (event) => event.preventDefault());
-    byId("clear").addEventListener("click", () => { form.reset(); filter(); });
+    byId("clear").addEventListener("click", () => { form.reset(); chooseRegion(""); });
     byId("expand").addEventListener("click", (event) => {
       const entries = [...byId("list").children];
       const open = entries.some((entry) => !entry.open);
@@ -264,11 +277,12 @@
     const search = byId("network-search");
     const filter = () => {
       const words = (search?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
-      list.items = rows.map((_, number) => number).filter((number) => words.every((word) => texts[number].includes(word)));
+      list.items = rows.map((_, number) => number).filter((number) => (!region || rows[number][3] === region) && words.every((word) => texts[number].includes(word)));
       if (search) byId("network-shown").textContent = list.items.length === rows.length ? plural(rows.length, "VPC") : `${list.items.length} of ${plural(rows.length, "VPC")}`;
       list.show(0);
     };
     search?.addEventListener("input", filter);
+    followers.push(filter);
     search?.form.addEventListener("submit", (event) => event.preventDefault());
     filter();
     for (const entry of [...root.children].slice(0, 3)) entry.open = rows.length <= 3;

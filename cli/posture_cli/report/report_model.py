@@ -8,15 +8,17 @@ from datetime import timedelta
 from typing import Any
 
 from posture.model.finding import FindingStatus, Step
+from posture.model.scope import Region
 from posture.model.verdict import Severity
 from posture.rules.control_counts import ControlCount, build_control_record
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture_cli.audit.observed import ObservedPeriod
+from posture_cli.audit.open_stacks import UnreadStack
 from posture_cli.hubs.groups import describe_groups, group_spokes
 from posture_cli.hubs.relations import place_uses
 from posture_cli.render.findings import FINDING_CSV
 from posture_cli.render.records import format_csv_row
-from posture_cli.report.collect import FIELDS, CollectedFindings, ReportPeriod
+from posture_cli.report.collect import FIELDS, CollectedFindings, PlaceCounts, ReportPeriod
 from posture_cli.report.networks import VpcPaths, find_private_share
 from posture_cli.report.organization_drawing import build_rows, draw_organization
 from posture_cli.report.outcome_colours import WORST
@@ -24,6 +26,8 @@ from posture_cli.report.pack import CHUNK, pack, pack_array
 from posture_cli.report.trend import stack_bands
 
 HEADLINE_SEVERITIES = 3
+PLACES = 500  # accounts' Regions that the page lists, the worst first
+TOTAL = "all regions"
 WITHOUT_SCRIPT = 100  # findings that the page lists where its script does not run
 STATUSES = (*(each.value for each in FindingStatus), Step.TRANSIENT.value)
 
@@ -41,7 +45,8 @@ class ReportData:
     """Everything that a report is made from.
 
     `names` are the names of VPCs and accounts by id, where they are known. `waivers` are the rows
-    of a table.
+    of a table. `unread` are the stacks that are missing, or a part of them; `absent` the Regions
+    that have no such stack, if all were asked for.
     """
 
     title: str
@@ -52,28 +57,32 @@ class ReportData:
     waivers: Sequence[Mapping[str, str]] = ()
     history: HistoryCheck | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    unread: Sequence[UnreadStack] = ()
+    absent: Sequence[str] = ()
 
 
 def build_report_model(data: ReportData) -> dict[str, Any]:
     """Build everything that the page shows, by the names that its template uses."""
     found = data.findings
     rows = found.rows
-    places = found.places.values()
-    counts = sum((place.open for place in places), Counter[Severity]())
+    counts = sum((place.open for place in found.places.values()), Counter[Severity]())
     networks = sorted(data.networks, key=lambda it: it.sort_key)
     paths = sum((Counter(it.counts) for it in networks), Counter[str]())
+    places = sorted(_build_places(data, networks), key=_rank_place)
     return {
         "data": data,
-        "headline": _format_headline(counts, found.affected),
+        "headline": _format_headline(counts, found.affected) + _format_unread(data),
         "coverage": _format_coverage(data),
         "counts": counts,
-        "unknown": sum(place.unknown for place in places),
-        "waived": sum(place.waived for place in places),
+        "unknown": sum(place.unknown for place in found.places.values()),
+        "waived": sum(place.waived for place in found.places.values()),
         "unresolved": found.unresolved,
         "resolution": _format_duration(found.resolution),
         "private": find_private_share(paths),
         "paths": paths,
-        "places": list(_build_places(data, networks)),
+        "totals": _total_regions(found.places, networks),
+        "places": places[:PLACES],
+        "all_places": len(places),
         "peak": max(found.trend, key=lambda point: point.total),
         "bands": stack_bands(found.trend),
         "controls": _group_controls(found.controls),
@@ -146,7 +155,8 @@ def _format_headline(counts: Counter[Severity], affected: int) -> str:
 
 def _format_coverage(data: ReportData) -> str:
     """Say over which scopes the page speaks."""
-    places = data.findings.places
+    found = data.findings.places
+    places = {at: it for at, it in found.items() if it.scopes or not it.unread}
     scopes = sum(place.scopes for place in places.values())
     parts = (
         (scopes, "VPC or endpoint service", "VPCs and endpoint services"),
@@ -154,6 +164,54 @@ def _format_coverage(data: ReportData) -> str:
         (len({place.name for place in places}), "region", "regions"),
     )
     return " · ".join(f"{number:,} {one if number == 1 else many}" for number, one, many in parts)
+
+
+def _format_unread(data: ReportData) -> str:
+    """Say in the headline what it does not speak of."""
+    regions = sorted({each.region for each in data.unread})
+    if not regions:
+        return ""
+    names = " and ".join(filter(None, [", ".join(regions[:-1]), regions[-1]]))
+    return f" {names} {'was' if len(regions) == 1 else 'were'} not read."
+
+
+def _total_regions(
+    places: Mapping[Region, PlaceCounts], networks: Iterable[VpcPaths]
+) -> Sequence[Mapping[str, Any]]:
+    """Build a row for each Region, over its accounts, and one for all; none for a single Region."""
+    if len({place.name for place in places}) == 1:
+        return ()
+    counts: dict[str, PlaceCounts] = {}
+    paths: dict[str, Counter[str]] = {}
+    accounts: dict[str, set[str]] = {}
+    for place, found in places.items():
+        for name in (place.name, TOTAL):
+            row = counts.setdefault(name, PlaceCounts())
+            row.scopes += found.scopes
+            row.open.update(found.open)
+            row.unknown += found.unknown
+            row.waived += found.waived
+            row.unread |= found.unread
+            accounts.setdefault(name, set()).add(place.account)
+    for each in networks:
+        for name in (each.scope.region, TOTAL):
+            paths.setdefault(name, Counter()).update(each.counts)
+    return [
+        {
+            "region": name,
+            "accounts": len(accounts[name]),
+            "counts": row,
+            "private": find_private_share(paths.get(name, {})),
+        }
+        for name, row in sorted(counts.items(), key=lambda it: (it[0] == TOTAL, it[0]))
+    ]
+
+
+def _rank_place(place: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Rank an account's Region: what was not read first, then the most severe findings."""
+    counts: PlaceCounts = place["counts"]
+    worst = [-counts.open[each] for each in Severity]
+    return not counts.unread, *worst, -counts.unknown, place["account"], place["region"]
 
 
 def _build_places(data: ReportData, networks: Iterable[VpcPaths]) -> Iterator[Mapping[str, Any]]:

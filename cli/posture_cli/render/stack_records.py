@@ -1,0 +1,96 @@
+"""Writes the records of several stacks as one table: with their Regions, and what was not read."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from posture.model.scope import Region
+from posture.model.verdict import Evidence, Status, Verdict
+from posture.rules.rule_catalogue import ACCESS_RULES
+from posture_cli.audit.open_stacks import OpenStacks, UnreadStack
+from posture_cli.console import print_note
+from posture_cli.options import Output
+from posture_cli.render.findings import build_verdict_record
+from posture_cli.render.records import Record, write_records
+
+PLACES = ("account", "region")
+WITHOUT_FINDING = dict.fromkeys(
+    (
+        "id", "version", "opened_at", "opened_by", "resolved_at", "resolved_by", "updated_at",
+        "actor", "cause",
+    )
+)  # fmt: skip
+(ACCESS_RULE,) = ACCESS_RULES
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKind:
+    """What records are called, which fields are columns, and those of a stack that was not read."""
+
+    columns: Sequence[str]
+    csv_columns: Sequence[str]
+    noun: str = "finding"
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_stack_records(
+    stacks: OpenStacks, records: Iterable[Record], kind: RecordKind, output: Output
+) -> int:
+    """Write the records of stacks as they come.
+
+    With several stacks a table shows the accounts and Regions, a record of its own stands for each
+    stack that was not read, and the totals follow on standard error.
+
+    Args:
+        stacks: The stacks; what fails while the records are read is known afterwards.
+        records: The records, with `account` and `region`.
+        kind: What they are; its columns are those of a single stack.
+        output: The format.
+
+    Returns:
+        The number of records, without those of stacks that were not read.
+    """
+    if not stacks.several:
+        return write_records(records, kind.columns, output, kind.csv_columns)
+    counts: Counter[str] = Counter()
+
+    def collect() -> Iterator[Record]:
+        for record in records:
+            counts[record["region"]] += 1
+            yield record
+        for each in stacks.unread:
+            yield {**build_unread_record(each, stacks.account), **kind.unread}
+
+    write_records(collect(), place_columns(kind.columns), output, kind.csv_columns)
+    print_note(_describe_totals(counts, stacks, kind.noun))
+    return counts.total()
+
+
+def place_columns(columns: Sequence[str]) -> Sequence[str]:
+    """Insert the account and the Region before the VPC, where they are not columns already."""
+    at = columns.index("vpc")
+    return (*columns[:at], *(each for each in PLACES if each not in columns), *columns[at:])
+
+
+def build_unread_record(unread: UnreadStack, account: str) -> dict[str, Any]:
+    """Build the record that stands for a stack that was not read: unknown is never a pass."""
+    missing = "what is not listed here may exist" if unread.partly else "nothing of it is listed"
+    verdict = Verdict(
+        rule=ACCESS_RULE.id,
+        resource=account or unread.region,
+        status=Status.UNKNOWN,
+        severity=ACCESS_RULE.severity,
+        summary=f"The {unread}: {missing}",
+        evidence=(Evidence(unread.reason, {"reason": unread.reason, "stack": unread.stack}),),
+    )
+    return WITHOUT_FINDING | build_verdict_record(Region(account, unread.region).scope, verdict)
+
+
+def _describe_totals(counts: Counter[str], stacks: OpenStacks, noun: str) -> str:
+    """Describe how many records each Region has, also those that have none."""
+    total = counts.total()
+    what = f"1 {noun}" if total == 1 else f"{total:,} {noun}s"
+    regions = {each.region: 0 for each in stacks.opened} | counts
+    by_region = ", ".join(f"{name} {number:,}" for name, number in sorted(regions.items()))
+    return f"{what}: {by_region}" if by_region else what

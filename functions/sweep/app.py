@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from posture.ec2.members import assume_member_roles
@@ -34,6 +35,12 @@ if settings.network_table:
     from posture.evaluation.shared_facts import build_shared_facts
 
     shared = build_shared_facts(clients.dynamodb(), settings, watched, home.now)
+if settings.members.in_table:
+    # functions/sweep_member sweeps the members, one by one; here a sweep of them is asked for.
+    from posture.evaluation.member_sweep import ask_for_members, keep_home_swept
+    from posture.store.members import MemberTable
+
+    table = MemberTable(clients.dynamodb(), settings.tables.baseline)
 # The objects above live as long as the process, so the garbage collector skips them.
 gc.freeze()
 
@@ -41,12 +48,33 @@ gc.freeze()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001
-    """Sweep the region in all accounts; fail when it is incomplete, so that Lambda retries."""
+    """Sweep the region in all accounts; fail when it is incomplete, so that Lambda retries.
+
+    Of members that the baseline table holds only a sweep is asked for.
+    """
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
-    watched.refresh()
+    if settings.members.in_table:
+        return ask_and_sweep_home(deadline)
     result = sweep_accounts(
         home, members.values(), store, baselines, deadline=deadline, shared=shared
     )
     add_counts(metrics, result.count_metrics())
     result.require_complete()
     return result.count_metrics()
+
+
+def ask_and_sweep_home(deadline: Deadline) -> dict[str, int]:
+    """Ask for a sweep of each member, and sweep the monitor's own account."""
+    watched.refresh()
+    began_at, account = home.now(), settings.region.account
+    asked = ask_for_members(table, account, deadline)
+    if asked.figures.active:
+        age = asked.figures.longest_age
+        metrics.add_metric("LongestSinceMemberSweep", MetricUnit.Seconds, age)
+    result = sweep_accounts(home, (), store, baselines, deadline=deadline, shared=shared)
+    counts = {**result.count_metrics(), **asked.count_metrics()}
+    add_counts(metrics, counts)
+    result.require_complete()
+    keep_home_swept(table, account, began_at)
+    asked.require_complete()
+    return counts

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 ClientFactory = Callable[[str], "EC2Client"]  # called with the account id
-# Clients that are kept. One takes about a megabyte with its credentials and catalogue; a process that
-# lives for hours may read thousands of accounts.
-MAX_CLIENTS = 200
+# Clients that are kept where the members are in the table. One takes 1.6 MB and more, and a process
+# that lives for hours may read thousands of accounts.
+MAX_CLIENTS = 64
 
 
 class _LazyClient:
@@ -44,14 +44,20 @@ class MemberObservers(Mapping[str, Observer]):
         home: The monitor's own account and Region.
         accounts: The accounts that are watched, with or without the monitor's own. They may change.
         create_client: Creates the client of an account.
+        max_clients: How many clients are kept; None for all.
     """
 
     def __init__(
-        self, home: Region, accounts: Collection[str], create_client: ClientFactory
+        self,
+        home: Region,
+        accounts: Collection[str],
+        create_client: ClientFactory,
+        max_clients: int | None = None,
     ) -> None:
         self._home = home
         self._accounts = accounts
         self._create_client = create_client
+        self._max_clients = max_clients
         self._observers: dict[str, Observer] = {}
         self._opened: OrderedDict[str, None] = OrderedDict()
         self._lock = RLock()
@@ -85,7 +91,7 @@ class MemberObservers(Mapping[str, Observer]):
         with self._lock:
             client = self._create_client(account)
             self._opened[account] = None
-            if len(self._opened) > MAX_CLIENTS:
+            if self._max_clients is not None and len(self._opened) > self._max_clients:
                 dropped, _ = self._opened.popitem(last=False)
                 self._observers.pop(dropped, None)
         return client
@@ -107,4 +113,6 @@ def assume_member_roles(
         role = f"arn:{partition}:iam::{account}:role/{access.role_name}"
         return clients.member_ec2(role, access.external_id, home.name)
 
-    return MemberObservers(home, access.accounts if accounts is None else accounts, create_client)
+    watched = access.accounts if accounts is None else accounts
+    kept = MAX_CLIENTS if access.in_table else None
+    return MemberObservers(home, watched, create_client, kept)

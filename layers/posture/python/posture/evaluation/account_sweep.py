@@ -40,6 +40,7 @@ def sweep_accounts(  # noqa: PLR0913 - the ports, and two things that tests cont
     deadline: Deadline | None = None,
     chance: Chance = random.random,
     shared: SharedFacts | None = None,
+    since: datetime | None = None,
 ) -> SweepResult:
     """Sweep the home account and all members; one that fails does not stop the others.
 
@@ -47,6 +48,7 @@ def sweep_accounts(  # noqa: PLR0913 - the ports, and two things that tests cont
     the deadline forbids another slice. So neither a large account nor one that always fails delays
     the others; what remains comes first in the next sweep. `shared` is the network that VPCs share,
     None where it is not read; central VPCs of which it has no snapshot are read before all others.
+    VPCs that were observed `since` a time need not be read again: a stopped sweep continues.
     """
     deadline = deadline or Deadline()
     observers = (home, *members)
@@ -54,7 +56,9 @@ def sweep_accounts(  # noqa: PLR0913 - the ports, and two things that tests cont
         _store_central(shared, observers, deadline)
     sweeps = [RegionSweep(observer, store, baselines, shared) for observer in observers]
     ordered = _sort_by_last_observed(sweeps, home.now(), chance)
-    turns = deque((each.region, each.run_slices(deadline=deadline)) for each in ordered)
+    turns = deque(
+        (each.region, each.run_slices(deadline=deadline, since=since)) for each in ordered
+    )
     remaining: dict[Region, Sequence[Scope]] = {}
     results: list[SweepResult] = []
     while turns and deadline.allows():

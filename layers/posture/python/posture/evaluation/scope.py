@@ -331,11 +331,23 @@ class ScopeEvaluator:
         return self._store.last_observed.advance_all(each.observation for each in observed)
 
     def end(
-        self, scope: Scope, observed_at: datetime, changes: Sequence[Change] = ()
+        self,
+        scope: Scope,
+        observed_at: datetime,
+        changes: Sequence[Change] = (),
+        reason: str = "",
     ) -> ScopeResult:
-        """Resolve all findings of a scope that is gone, or of a region that can be read again."""
-        reason = VPC_GONE if scope.vpc_id else SERVICE_GONE
-        reason = READABLE_AGAIN if scope.is_region else reason
+        """Resolve all findings of a scope that is gone, or of a region that can be read again.
+
+        Args:
+            scope: The scope.
+            observed_at: When it was gone.
+            changes: Those that led there.
+            reason: The reason; "": that of the kind of scope.
+        """
+        if not reason:
+            reason = VPC_GONE if scope.vpc_id else SERVICE_GONE
+            reason = READABLE_AGAIN if scope.is_region else reason
         if self._shared and self._network:
             self._shared.remove_central(self._network, scope, observed_at)
         evaluated = EvaluatedScope(scope, observed_at, None, changes, self._baseline)

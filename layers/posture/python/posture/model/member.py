@@ -32,8 +32,9 @@ class Member:
 
     `since` is when it became a member, `last_seen` when it was last named, `due_at` when a sweep
     last asked for it. `swept_at` is when its last complete sweep began. `tried_at` is when the last
-    sweep of it that ended for good began, `tried_as` the state that the account had then, and
-    `attempts` how often a sweep of it was begun since.
+    sweep of it that ended for good began, and `tried_as` the state that the account had then.
+    `attempts` counts the sweeps of it that were begun since, `begun_at` is when the one began that
+    is under way, or that ended with its process.
     """
 
     account: str
@@ -46,6 +47,7 @@ class Member:
     tried_at: datetime | None = None
     tried_as: str = ""
     attempts: int = 0
+    begun_at: datetime | None = None
     last_error: str = ""
 
     @property
@@ -65,7 +67,8 @@ class Member:
 
     def measure_age(self, now: datetime) -> float:
         """Measure the seconds since the last complete sweep, or since it became a member."""
-        return max(0.0, (now - (self.swept_at or self.since)).total_seconds())
+        since = max(self.since, self.swept_at) if self.swept_at else self.since
+        return max(0.0, (now - since).total_seconds())
 
 
 def select_to_ask(members: Iterable[Member], now: datetime) -> Sequence[Member]:

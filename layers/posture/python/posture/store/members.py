@@ -8,14 +8,22 @@ the item: none of them can undo what another one wrote.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from posture.errors import CorruptItemError
 from posture.lifecycle.bounds import truncate
 from posture.model.instant import format_iso
 from posture.model.member import Member, MemberSource, MemberState
 from posture.model.scope import ACCOUNT
-from posture.store.attribute_values import StoredItem, deserialize, require_text, serialize
+from posture.store.attribute_values import (
+    StoredItem,
+    deserialize,
+    require_int,
+    require_text,
+    serialize,
+)
 from posture.store.conditional_writes import ConditionFailedError, name_attributes, update
 from posture.store.items import naming_item
 from posture.store.queries import StoredTable
@@ -28,25 +36,48 @@ KIND = "member"
 MAX_ERROR = 1_000  # characters that are kept of an error
 
 
-class MemberTable(StoredTable):
-    """The member accounts in the baseline table.
+@dataclass(frozen=True, slots=True)
+class StoredMembers:
+    """All members by account, and why others cannot be read, by the name of their items."""
 
-    What reads raises `CorruptItemError` at an item that cannot be read: a member that cannot be
-    read is not taken for none.
-    """
+    members: tuple[Member, ...]
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+
+
+class MemberTable(StoredTable):
+    """The member accounts in the baseline table."""
 
     def load_accounts(self) -> tuple[str, ...]:
-        """Read the ids of the accounts that are watched."""
-        items = self._query("kind", KIND, consistent=False, attributes=("name", "state"))
-        stored = map(_parse_account, items)
-        return tuple(account for account, state in stored if state is MemberState.ACTIVE)
+        """Read the ids of the accounts that are watched.
 
-    def load(self) -> tuple[Member, ...]:
-        """Read all members by account, those that left included."""
-        return tuple(map(_parse_member, self._query("kind", KIND)))
+        An item that cannot be read hides no other one. Its account is watched unless the item says
+        that it left; the sweep reports the item.
+        """
+        items = self._query("kind", KIND, consistent=False, attributes=("name", "state"))
+        stored = map(deserialize, items)
+        return tuple(
+            each["name"]
+            for each in stored
+            if each.get("state") != MemberState.LEFT and ACCOUNT.fullmatch(each["name"])
+        )
+
+    def load(self) -> StoredMembers:
+        """Read all members, those that left included; one that cannot be read hides no other."""
+        members: list[Member] = []
+        unreadable: dict[str, str] = {}
+        for item in self._query("kind", KIND):
+            try:
+                members.append(_parse_member(item))
+            except CorruptItemError as error:
+                unreadable[deserialize(item)["name"]] = str(error)
+        return StoredMembers(tuple(members), unreadable)
 
     def get(self, account: str) -> Member | None:
-        """Read one member; None if the account never was one."""
+        """Read one member; None if the account never was one.
+
+        Raises:
+            CorruptItemError: The item cannot be read.
+        """
         item = self._get(_key(account))
         return _parse_member(item) if item else None
 
@@ -73,24 +104,27 @@ class MemberTable(StoredTable):
         changes = "SET #due_at = :now REMOVE #attempts"
         return self._update_existing(account, changes, {":now": format_iso(now)})
 
-    def begin(self, member: Member) -> bool:
+    def begin(self, member: Member, began_at: datetime) -> bool:
         """Count a sweep that begins; False if the member is in the table no more.
 
         So an account whose sweep ends the process is known by its number of attempts.
         """
-        changes = "SET #attempts = :attempts"
-        return self._update_existing(member.account, changes, {":attempts": member.attempts + 1})
+        values = {":attempts": member.attempts + 1, ":began": format_iso(began_at)}
+        changes = "SET #attempts = :attempts, #begun_at = :began"
+        return self._update_existing(member.account, changes, values)
 
     def complete(self, member: Member, began_at: datetime) -> None:
         """Record that all of an account was swept, or that the findings of one that left ended."""
         values = {":began": format_iso(began_at), ":state": member.state}
         swept = "#swept_at = :began, " if member.is_active else ""
-        changes = f"SET {swept}#tried_at = :began, #tried_as = :state REMOVE #last_error, #attempts"
+        changes = f"SET {swept}#tried_at = :began, #tried_as = :state"
+        changes += " REMOVE #last_error, #attempts, #begun_at"
         self._update_existing(member.account, changes, values)
 
     def postpone(self, member: Member, reason: str) -> None:
         """Record why a sweep was not complete; the account stays due."""
-        changes, values = "SET #last_error = :reason", {":reason": truncate(reason, MAX_ERROR)}
+        changes = "SET #last_error = :reason REMOVE #begun_at"
+        values = {":reason": truncate(reason, MAX_ERROR)}
         self._update_existing(member.account, changes, values)
 
     def give_up(self, member: Member, began_at: datetime, reason: str) -> None:
@@ -101,7 +135,7 @@ class MemberTable(StoredTable):
             ":reason": truncate(reason, MAX_ERROR),
         }
         changes = "SET #last_error = :reason, #tried_at = :began, #tried_as = :state"
-        self._update_existing(member.account, f"{changes} REMOVE #attempts", values)
+        self._update_existing(member.account, f"{changes} REMOVE #attempts, #begun_at", values)
 
     def _update_existing(self, account: str, changes: str, values: Mapping[str, Any]) -> bool:
         try:
@@ -129,32 +163,26 @@ def _key(account: str) -> Any:
     return serialize({"kind": KIND, "name": account})
 
 
-def _parse_account(item: StoredItem) -> tuple[str, MemberState]:
-    stored = deserialize(item)
-    with naming_item("baseline", KIND, stored.get("name")):
-        account = require_text(stored, "name")
-        if not ACCOUNT.fullmatch(account):
-            raise ValueError(f"name is {account!r}, not a 12-digit account ID")
-        return account, MemberState(require_text(stored, "state"))
-
-
 def _parse_member(item: StoredItem) -> Member:
-    account, state = _parse_account(item)
     stored: Mapping[str, Any] = deserialize(item)
+    account = stored["name"]
     with naming_item("baseline", KIND, account):
         stored = upgrade(stored)
+        if not ACCOUNT.fullmatch(account):
+            raise ValueError("its name is not a 12-digit account ID")
         return Member(
             account=account,
-            state=state,
+            state=MemberState(require_text(stored, "state")),
             source=MemberSource(require_text(stored, "source")),
             since=_parse_time(require_text(stored, "since")),
             last_seen=_parse_time(require_text(stored, "last_seen")),
             due_at=_read_time(stored, "due_at"),
             swept_at=_read_time(stored, "swept_at"),
             tried_at=_read_time(stored, "tried_at"),
-            tried_as=stored.get("tried_as", ""),
-            attempts=stored.get("attempts", 0),
-            last_error=stored.get("last_error", ""),
+            tried_as=require_text({"tried_as": "", **stored}, "tried_as"),
+            attempts=require_int({"attempts": 0, **stored}, "attempts"),
+            begun_at=_read_time(stored, "begun_at"),
+            last_error=require_text({"last_error": "", **stored}, "last_error"),
         )
 
 

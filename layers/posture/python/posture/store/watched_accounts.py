@@ -44,7 +44,6 @@ class WatchedAccounts(Collection[str]):
         """Read the members again if they were read a minute ago.
 
         Raises:
-            CorruptItemError: A member cannot be read.
             ClientError, BotoCoreError: DynamoDB does not answer. That is not taken for "no
                 members": whatever needs them fails and is tried again.
         """

@@ -153,7 +153,7 @@ def drop_endpoint(resources: Resources) -> None:
     for name in ("SnsEndpoint", "TamperingNetworkRule", "OwnEndpointsPolicy"):
         del resources[name]
     without = {"Fn::GetAtt": ["TamperingNetworkRule", "Arn"]}
-    for name in ("AlertTopicPolicy", "AlarmTopicPolicy", "UndeliveredQueuePolicy"):
+    for name in ("ChangesQueuePolicy", "AlarmTopicPolicy", "UndeliveredQueuePolicy"):
         for statement in resources[name]["Properties"]["PolicyDocument"]["Statement"]:
             rules = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", [])
             if without in rules:

@@ -32,13 +32,17 @@ def test_member_accounts_forward_the_same_events() -> None:
 
 
 def test_only_members_can_put_events_on_the_members_bus() -> None:
-    """Principals of another organization, or of an account that is no member, cannot put events."""
+    """Principals of another organization, or of an account that is no member, cannot put events.
+
+    With members in the table, those of other organizations or of other units cannot.
+    """
     statement = RESOURCES["MembersBusPolicy"]["Properties"]["Statement"]
-    assert statement["Condition"] == {
-        "StringEquals": {
-            "aws:PrincipalOrgID": {"Ref": "OrganizationId"},
-            "aws:PrincipalAccount": {"Fn::Split": [",", {"Ref": "MemberAccounts"}]},
-        }
+    accounts = {"Fn::Split": [",", {"Ref": "MemberAccounts"}]}
+    paths = statement["Condition"]["ForAnyValue:StringLike"]["Fn::If"]
+    assert paths[0::2] == ["HasMemberParents", {"Ref": "AWS::NoValue"}]
+    assert statement["Condition"]["StringEquals"] == {
+        "aws:PrincipalOrgID": {"Ref": "OrganizationId"},
+        "aws:PrincipalAccount": {"Fn::If": ["MembersInTable", {"Ref": "AWS::NoValue"}, accounts]},
     }
     assert statement["Action"] == "events:PutEvents"
 
@@ -83,5 +87,6 @@ def test_only_the_rules_can_send_to_the_queue() -> None:
     allow, _ = RESOURCES["ChangesQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     senders = as_list(allow["Condition"]["ArnEquals"]["aws:SourceArn"])
     named = [it["Fn::If"][1] if "Fn::If" in it else it for it in senders]
-    assert [[name, "Arn"] for name in RULES] == [it["Fn::GetAtt"] for it in named]
+    tampering = [name for name in RESOURCES if name.startswith("Tampering")]
+    assert [[name, "Arn"] for name in (*RULES, *tampering)] == [it["Fn::GetAtt"] for it in named]
     assert allow["Principal"] == {"Service": "events.amazonaws.com"}

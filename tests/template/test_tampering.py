@@ -7,55 +7,14 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
+from posture.changes.tampering import WRAPPER
 from stack_template import MEMBER, MEMBERS_BUS, RESOURCES
+from tampering_calls import FUNCTION, NAMED, QUEUE, build_event, fill
 
 LIMIT = 2048  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 LONGEST_NAME = "s" * 50  # of a stack, as docs/operations.md says
 RULES = {name: it for name, it in RESOURCES.items() if name.startswith("Tampering")}
 ACCOUNT_RULES = {name: it for name, it in RULES.items() if name != "TamperingMemberRule"}
-TOPICS = ["AlertTopicPolicy", "AlarmTopicPolicy"]
-
-QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/{}-ChangesQueue-AB12"
-TOPIC = "arn:aws:sns:eu-west-1:111122223333:{}-AlertTopic-AB12"
-FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:{}-notify"
-TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/{}-FindingsTable-AB12"
-POLICY = "arn:aws:iam::111122223333:policy/{}-FunctionsPolicy-AB12"
-
-# What a call names, with {} for the name of the stack whose resource it is.
-NAMED: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("events", "DisableRule", {"name": "{}-ChangesRule-AB12"}),
-    ("events", "PutRule", {"name": "{}-ChangesRule-AB12"}),
-    ("events", "DeleteRule", {"name": "{}-SweepRule-AB12"}),
-    ("events", "RemoveTargets", {"rule": "{}-ChangesRule-AB12", "ids": ["changes"]}),
-    ("events", "PutTargets", {"rule": "{}-ChangesRule-AB12", "targets": []}),
-    ("events", "DeleteEventBus", {"name": "{}-members"}),
-    ("events", "RemovePermission", {"eventBusName": "{}-members"}),
-    ("sqs", "DeleteQueue", {"queueUrl": QUEUE}),
-    ("sqs", "PurgeQueue", {"queueUrl": QUEUE}),
-    ("sqs", "SetQueueAttributes", {"queueUrl": QUEUE}),
-    ("sns", "DeleteTopic", {"topicArn": TOPIC}),
-    ("sns", "SetTopicAttributes", {"topicArn": TOPIC}),
-    ("sns", "Unsubscribe", {"subscriptionArn": TOPIC + ":0a1b"}),
-    ("sns", "SetSubscriptionAttributes", {"subscriptionArn": TOPIC + ":0a1b"}),
-    ("sns", "Subscribe", {"topicArn": TOPIC, "protocol": "https"}),
-    ("lambda", "UpdateFunctionCode20150331v2", {"functionName": "{}-evaluate"}),
-    ("lambda", "UpdateFunctionConfiguration20150331v2", {"functionName": FUNCTION}),
-    ("lambda", "DeleteFunction20150331", {"functionName": FUNCTION}),
-    ("lambda", "PutFunctionConcurrency20171031", {"functionName": "{}-notify"}),
-    ("iam", "PutRolePolicy", {"roleName": "{}-EvaluateRole-AB12"}),
-    ("iam", "UpdateAssumeRolePolicy", {"roleName": "{}-SweepRole-AB12"}),
-    ("iam", "DetachRolePolicy", {"roleName": "{}-NotifyRole-AB12", "policyArn": POLICY}),
-    ("iam", "CreatePolicyVersion", {"policyArn": POLICY}),
-    ("dynamodb", "DeleteTable", {"tableName": "{}-FindingsTable-AB12"}),
-    ("dynamodb", "UpdateTable", {"tableName": TABLE}),
-    ("dynamodb", "PutResourcePolicy", {"resourceArn": TABLE}),
-    ("logs", "DeleteLogGroup", {"logGroupName": "/aws/lambda/{}-evaluate"}),
-    ("monitoring", "DeleteAlarms", {"alarmNames": ["other", "{}-NotifyErrorsAlarm-AB12"]}),
-    ("monitoring", "DisableAlarmActions", {"alarmNames": ["{}-SweepMissingAlarm-AB12"]}),
-    ("monitoring", "SetAlarmState", {"alarmName": "{}-SweepMissingAlarm-AB12"}),
-    ("cloudformation", "DeleteStack", {"stackName": "{}"}),
-    ("cloudformation", "UpdateStack", {"stackName": "{}"}),
-)
 
 
 def resolve(value: Any, stack: str = "posture") -> Any:
@@ -67,7 +26,7 @@ def resolve(value: Any, stack: str = "posture") -> Any:
     match value:
         case {"Ref": name}:
             resolved: Any = pseudo.get(name, f"id-of-{name}")
-        case {"Fn::GetAtt": [name, "Arn"]}:
+        case {"Fn::GetAtt": [name, _]}:
             resolved = f"arn-of-{name}"
         case {"Fn::Sub": text}:
             resolved = text.replace("${AWS::StackName}", stack)
@@ -86,12 +45,7 @@ def find_rules(
     service: str, call: str, parameters: Mapping[str, Any] | None = None, **detail: Any
 ) -> set[str]:
     """Return the rules that match a call."""
-    record = {"eventName": call, "requestParameters": parameters, **detail}
-    event: Any = {
-        "source": f"aws.{service}",
-        "detail-type": "AWS API Call via CloudTrail",
-        "detail": record,
-    }
+    event = build_event(service, call, parameters, **detail)
     patterns = {
         name: resolve(rule["Properties"]["EventPattern"]) for name, rule in ACCOUNT_RULES.items()
     }
@@ -102,17 +56,12 @@ def find_rules(
     }
 
 
-def name_stack(parameters: Any, stack: str) -> Any:
-    """Put a stack's name in the place of {}."""
-    return json.loads(json.dumps(parameters).replace("{}", stack))
-
-
-@pytest.mark.parametrize(("service", "call", "parameters"), NAMED)
+@pytest.mark.parametrize(("service", "call", "parameters", "_name"), NAMED)
 def test_a_call_on_a_resource_of_the_stack_is_reported(
-    service: str, call: str, parameters: dict[str, Any]
+    service: str, call: str, parameters: dict[str, Any], _name: str
 ) -> None:
     """The same call on a resource of another stack, or a refused one, is not."""
-    own, other = name_stack(parameters, "posture"), name_stack(parameters, "shop")
+    own, other = fill(parameters, "posture"), fill(parameters, "shop")
     assert find_rules(service, call, own)
     assert not find_rules(service, call, other)
     assert not find_rules(service, call, own, errorCode="AccessDenied")
@@ -138,7 +87,7 @@ def test_a_call_on_a_mapping_is_reported_by_the_function_in_its_response() -> No
     call, request = "UpdateEventSourceMapping20150331", {"uUID": "0a1b"}
     for stack, found in (("posture", {"TamperingFunctionsRule"}), ("shop", set())):
         response = {"functionArn": FUNCTION.format(stack)}
-        assert find_rules("lambda", call, request, responseElements=response) == found
+        assert find_rules("lambda", call, request, response=response) == found
 
 
 def test_a_call_on_an_endpoint_or_security_group_of_the_functions_is_reported() -> None:
@@ -150,6 +99,13 @@ def test_a_call_on_an_endpoint_or_security_group_of_the_functions_is_reported() 
     assert find_rules("ec2", "DeleteVpcEndpoints", deleted) == expected
     assert find_rules("ec2", "ModifyVpcEndpoint", modified) == expected
     assert find_rules("ec2", "RevokeSecurityGroupEgress", group) == expected
+    rules = {"ModifySecurityGroupRulesRequest": {"GroupId": "id-of-FunctionsSecurityGroup"}}
+    assert find_rules("ec2", "ModifySecurityGroupRules", rules) == expected
+    assert find_rules("ec2", "ModifyVpcAttribute", {"vpcId": "id-of-Vpc"}) == expected
+    assert find_rules("ec2", "AssociateDhcpOptions", {"vpcId": "id-of-Vpc"}) == expected
+    acl = {"networkAclId": "arn-of-Vpc"}  # its default one, as `resolve` names an attribute
+    assert find_rules("ec2", "ReplaceNetworkAclEntry", acl) == expected
+    assert not find_rules("ec2", "ModifyVpcAttribute", {"vpcId": "vpc-0"})
     assert not find_rules("ec2", "RevokeSecurityGroupEgress", {"groupId": "sg-0"})
     assert not find_rules("ec2", "CreateTags", group)
 
@@ -159,40 +115,56 @@ def test_two_rules_report_that_one_of_them_is_disabled(rule: str) -> None:
     """The first that is disabled or deleted is reported by another."""
     for call, parameters in (
         ("DisableRule", {"name": f"posture-{rule}-AB12"}),
+        ("DeleteRule", {"name": f"posture-{rule}-AB12"}),
+        ("PutRule", {"name": f"posture-{rule}-AB12"}),
+        ("PutTargets", {"rule": f"posture-{rule}-AB12"}),
         ("RemoveTargets", {"rule": f"posture-{rule}-AB12"}),
     ):
         assert len(find_rules("events", call, parameters)) == 2, call
 
 
 @pytest.mark.parametrize("rule", sorted(RULES))
-def test_each_rule_publishes_to_both_topics(rule: str) -> None:
-    """The removal of one topic is reported through the other; the text needs no function."""
+def test_each_rule_publishes_without_a_function_and_queues_a_finding(rule: str) -> None:
+    """The text to the alarm topic needs no function; the alert of the finding is the other one."""
     pattern = RULES[rule]["Properties"]["EventPattern"]
-    targets = RULES[rule]["Properties"]["Targets"]
+    alarms, findings = RULES[rule]["Properties"]["Targets"]
     own_or_given = [{"Ref": "AlarmTopic"}, {"Ref": "AlarmTopicArn"}]
-    assert [it["Arn"] for it in targets] == [
-        {"Fn::If": ["OwnAlarmTopic", *own_or_given]},
-        {"Ref": "AlertTopic"},
-    ]
-    for target in targets:
+    assert alarms["Arn"] == {"Fn::If": ["OwnAlarmTopic", *own_or_given]}
+    text = alarms["InputTransformer"]["InputTemplate"]["Fn::Sub"]
+    assert isinstance(json.loads(text), str)
+    for name in alarms["InputTransformer"]["InputPathsMap"]:
+        assert f"<{name}>" in text
+    assert findings["Arn"] == {"Fn::GetAtt": ["ChangesQueue", "Arn"]}
+    # The whole event: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+    wrapped = findings["InputTransformer"]["InputTemplate"].replace(
+        "<aws.events.event.json>", '{"detail": {}}'
+    )
+    assert json.loads(wrapped) == {WRAPPER: {"detail": {}}}
+    for target in (alarms, findings):
         assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}
-        text = target["InputTransformer"]["InputTemplate"]["Fn::Sub"]
-        assert isinstance(json.loads(text), str)
-        for name in target["InputTransformer"]["InputPathsMap"]:
-            assert f"<{name}>" in text
     assert pattern["detail"]["errorCode"] == [{"exists": False}]
     assert len(json.dumps(resolve(pattern, LONGEST_NAME))) <= LIMIT
 
 
-@pytest.mark.parametrize("policy", TOPICS)
-def test_only_these_rules_may_publish_to_the_topics(policy: str) -> None:
-    """Another rule of the account may not publish in the monitor's name."""
+def list_senders(policy: str, action: str) -> list[str]:
+    """Return the rules about tampering that a policy allows an action."""
     statements = RESOURCES[policy]["Properties"]["PolicyDocument"]["Statement"]
-    (allow,) = [it for it in statements if it.get("Sid") == "TamperingRulesPublish"]
-    sources = allow["Condition"]["ArnEquals"]["aws:SourceArn"]
-    named = [it["Fn::If"][1] if "Fn::If" in it else it for it in sources]
-    assert [it["Fn::GetAtt"] for it in named] == [[name, "Arn"] for name in RULES]
-    assert allow["Action"] == "sns:Publish"
+    sources = [
+        it.get("Fn::If", [None, it])[1]["Fn::GetAtt"][0]
+        for statement in statements
+        if statement["Action"] == action and "ArnEquals" in statement.get("Condition", {})
+        for it in statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+    ]
+    return [name for name in sources if name in RULES]
+
+
+def test_just_these_rules_may_send_what_they_report() -> None:
+    """No rule of the account may publish alerts in the monitor's name."""
+    assert list_senders("AlarmTopicPolicy", "sns:Publish") == list(RULES)
+    assert list_senders("ChangesQueuePolicy", "sqs:SendMessage") == list(RULES)
+    assert list_senders("UndeliveredQueuePolicy", "sqs:SendMessage") == list(RULES)
+    statements = RESOURCES["AlertTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert "Tampering" not in json.dumps(statements)
 
 
 @pytest.mark.parametrize(
@@ -216,14 +188,29 @@ def test_member_accounts_forward_such_calls(
     pattern = resolve(rule["EventPattern"], "posture-member")
     centre = RULES["TamperingMemberRule"]["Properties"]["EventPattern"]
     for stack, reported in (("posture-member", True), ("shop", False)):
-        event: Any = {
-            "source": f"aws.{service}",
-            "detail-type": "AWS API Call via CloudTrail",
-            "detail": {"eventName": call, "requestParameters": name_stack(parameters, stack)},
-        }
+        event = build_event(service, call, fill(parameters, stack))
         about_all = "{}" not in json.dumps(parameters)
         for each in (pattern, centre):
             found = EventPattern(json.dumps(each), each).matches_event(event)
             assert found == (reported or about_all or each is centre)
     assert rule["Targets"][0]["Arn"] == MEMBERS_BUS
     assert len(json.dumps(resolve(rule["EventPattern"], LONGEST_NAME))) <= LIMIT
+
+
+@pytest.mark.parametrize("rule", ["TamperingRule", "TamperingGuardRule"])
+def test_a_member_account_has_two_rules_about_each_of_them(rule: str) -> None:
+    """The first that is disabled or deleted is forwarded by the other."""
+    patterns = [
+        resolve(MEMBER[name]["Properties"]["EventPattern"], "posture-member")
+        for name in ("TamperingRule", "TamperingGuardRule")
+    ]
+    named = f"posture-member-{rule}-AB12"
+    for call, parameters in (
+        ("DisableRule", {"name": named}),
+        ("DeleteRule", {"name": named}),
+        ("PutRule", {"name": named}),
+        ("RemoveTargets", {"rule": named}),
+        ("PutTargets", {"rule": named}),
+    ):
+        event = build_event("events", call, parameters)
+        assert all(EventPattern(json.dumps(it), it).matches_event(event) for it in patterns), call

@@ -19,6 +19,9 @@ from typing import Any, cast
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+# Lambda has no CRT; where it is installed, it would sign. Read when botocore is imported.
+os.environ["BOTO_DISABLE_CRT"] = "true"
+
 import boto3
 import shared_paths  # noqa: F401
 from botocore.awsrequest import AWSResponse
@@ -58,7 +61,6 @@ os.environ.update(
     AWS_DEFAULT_REGION=REGION,
     MOTO_ACCOUNT_ID=ACCOUNT,
     POWERTOOLS_LOG_LEVEL="CRITICAL",
-    BOTO_DISABLE_CRT="true",  # Lambda has none; if installed, it would sign
 )
 
 

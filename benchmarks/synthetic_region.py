@@ -32,6 +32,7 @@ from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import Notifier
 from posture.notification.ports import NotificationPorts, Topic
 from posture.runtime import clients
+from posture.runtime.response_parsers import use_lean_parsers
 from posture.store.baselines import BaselineTable
 from posture.store.history import History
 from posture.store.rejections import Rejections
@@ -102,6 +103,7 @@ def _shared(ec2: Any) -> dict[str, Any]:
 
 def build_client(session: boto3.Session, service: str) -> Any:
     """Return a client as the functions configure it."""
+    use_lean_parsers(vars(session)["_session"])
     return session.client(service, config=clients.CONFIG_WITHOUT_VALIDATION)  # type: ignore[call-overload]
 
 

@@ -17,6 +17,7 @@ from posture.ec2.errors import describe_denial, get_error_code
 from posture.ec2.observer import Observer
 from posture.model.scope import Region
 from posture.runtime.clients import CONFIG, assume_role, complete_models
+from posture.runtime.response_parsers import use_lean_parsers
 from posture_cli.completion import remember_accounts
 from posture_cli.console import print_note
 from posture_cli.failure import CommandError, describe_failure
@@ -93,6 +94,7 @@ def find_caller(regions: Sequence[str], profile: str | None = None) -> Caller:
         ClientError, BotoCoreError: The credentials are missing or not accepted.
     """
     session = complete_models(Session(profile=profile))
+    use_lean_parsers(session)
     own = session.get_config_variable("region")
     every = EVERY_REGION in regions
     names = () if every else tuple(dict.fromkeys(regions or filter(None, [own])))

@@ -49,6 +49,9 @@ Filters = Sequence[Mapping[str, object]]
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # of a row that is not as EC2's are
 TIME_LIMIT = 90.0  # seconds for one round of concurrent reads, retries included
 FILTER_VALUES = 200  # the most values that EC2 accepts in one filter
+# Pools whose reads have all ended, to be used again: starting ten threads takes longer than most
+# rounds of reads. A round that runs inside a read of another one takes a pool of its own.
+_idle_pools: list[ThreadPoolExecutor] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,12 +236,20 @@ def read_concurrently(reads: Mapping[K, Callable[[], T]], limit: float = TIME_LI
         TimeoutError: the reads took longer than `limit` seconds. A read that is still running ends
             with the timeout of its own request.
     """
-    pool = ThreadPoolExecutor(max_workers=CONCURRENCY, thread_name_prefix="collect")
+    if not reads:
+        return {}
+    try:
+        pool = _idle_pools.pop()
+    except IndexError:
+        pool = ThreadPoolExecutor(max_workers=CONCURRENCY, thread_name_prefix="collect")
     try:
         results = pool.map(lambda read: read(), reads.values(), timeout=limit)
-        return dict(zip(reads, results, strict=True))
-    finally:
+        found = dict(zip(reads, results, strict=True))
+    except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    _idle_pools.append(pool)
+    return found
 
 
 def read_vpc_resources(ec2: EC2Client, filters: Filters = ()) -> dict[str, Callable[[], Any]]:

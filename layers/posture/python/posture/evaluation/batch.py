@@ -191,10 +191,13 @@ class BatchEvaluation:
     ) -> Failures:
         """Evaluate the scopes of a group side by side."""
         failures: dict[str, str] = {}
+
+        def attempt(scope: Scope) -> ScopeResult | str | None:
+            return self._attempt(evaluator, scope, vpcs, changes[scope])
+
         with ThreadPoolExecutor(SCOPES_AT_ONCE, thread_name_prefix="scope") as pool:
-            results = pool.map(
-                lambda scope: self._attempt(evaluator, scope, vpcs, changes[scope]), scopes
-            )
+            # Most changes concern one scope, for which no thread is started.
+            results = pool.map(attempt, scopes) if len(scopes) > 1 else map(attempt, scopes)
             for scope, result in zip(scopes, results, strict=True):
                 if result is None:
                     self._postponed.append((scope, vpcs))

@@ -13,6 +13,8 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.loaders import Loader
 from botocore.session import Session, get_session
 
+from posture.runtime.response_parsers import use_lean_parsers
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
@@ -71,6 +73,7 @@ def session() -> Session:
     path = created.get_config_variable("data_path")
     models = BundledModels(path.split(os.pathsep) if path else None)
     created.register_component("data_loader", models)
+    use_lean_parsers(created)
     return created
 
 
@@ -141,7 +144,8 @@ def assume_role(
         extra_args={name: value for name, value in given.items() if value},
     )
     member = get_session()
-    member.register_component("data_loader", base.get_component("data_loader"))
+    for name in ("data_loader", "response_parser_factory"):
+        member.register_component(name, base.get_component(name))
     credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
     vars(member)["_credentials"] = credentials  # botocore has no public way to set them
     return member

@@ -87,10 +87,26 @@ def _complete_service(
             session.client("sns").subscribe(**properties)
         case "AWS::CloudWatch::Alarm":
             session.client("cloudwatch").put_metric_alarm(AlarmName=name, **properties)
+        case "AWS::Events::EventBusPolicy":
+            document = {"Version": "2012-10-17", "Statement": [_identify(properties)]}
+            session.client("events").put_permission(
+                EventBusName=properties["EventBusName"], Policy=json.dumps(document)
+            )
+        case "AWS::IAM::RolePolicy":
+            session.client("iam").put_role_policy(
+                RoleName=properties["RoleName"],
+                PolicyName=properties["PolicyName"],
+                PolicyDocument=policy,
+            )
         case "AWS::Events::Rule" if "ScheduleExpression" in properties:
             # moto would send every event to a schedule's targets: it has no pattern.
             ids = [target["Id"] for target in properties["Targets"]]
             session.client("events").remove_targets(Rule=name, Ids=ids)
+
+
+def _identify(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the statement of an event bus policy with its id."""
+    return {**properties["Statement"], "Sid": properties["StatementId"]}
 
 
 def _build_permission(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,11 +52,19 @@ def deploy_stack(
     region: str,
     parameters: Mapping[str, str] | None = None,
     name: str = STACK_NAME,
+    session: boto3.Session | None = None,
 ) -> Stack:
     """Deploy a template in the emulator that boto3 uses in this process.
 
     Event source mappings are not created, since moto's would run no code: the caller runs those of
     `stack.of_type("AWS::Lambda::EventSourceMapping")`.
+
+    Args:
+        template_path: The template, with or without SAM's resources.
+        region: The region of the stack.
+        parameters: The values of its parameters.
+        name: Its name.
+        session: A session of another account; by default that of the environment.
 
     Raises:
         botocore.exceptions.ClientError: The emulator rejects the template.
@@ -64,7 +72,7 @@ def deploy_stack(
     template = translate_template(
         template_path, region=region, parameters=parameters or {}, stack=name
     )
-    session = boto3.Session(region_name=region)
+    session = session or boto3.Session(region_name=region)
     _create_stack(session, template, name, parameters or {})
     stack = _read_stack(session, template, name)
     complete_stack(session, stack.resources)
@@ -76,7 +84,8 @@ def _create_stack(
 ) -> None:
     """Create the stack. CloudFormation requires code objects; empty ones do, as it runs none."""
     storage = session.client("s3", region_name="us-east-1")
-    storage.create_bucket(Bucket=CODE_BUCKET)
+    if template.code:
+        storage.create_bucket(Bucket=CODE_BUCKET)
     for key in template.code:
         storage.put_object(Bucket=CODE_BUCKET, Key=key, Body=b"")
     session.client("cloudformation").create_stack(
@@ -85,7 +94,7 @@ def _create_stack(
         Parameters=[
             {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
         ],
-        Capabilities=["CAPABILITY_IAM"],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
     )
 
 

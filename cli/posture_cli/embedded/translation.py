@@ -21,6 +21,7 @@ from samtranslator.yaml_helper import yaml_parse
 REMOVED_TYPES = {
     "AWS::CloudWatch::Alarm",
     "AWS::Events::EventBusPolicy",
+    "AWS::IAM::RolePolicy",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::EventSourceMapping",
     "AWS::Scheduler::Schedule",

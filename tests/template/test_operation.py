@@ -67,7 +67,7 @@ def test_every_function_has_an_alarm(metric: str) -> None:
     ("metric", "watched"),
     [
         ("ApproximateAgeOfOldestMessage", {"ChangesQueue", "SurveyQueue"}),
-        ("IteratorAge", {"NotifyFunction", "RefreshFunction"}),
+        ("IteratorAge", {"NotifyFunction", "RefreshFunction", "SweepMemberFunction"}),
         ("Invocations", {"SweepFunction", "ExportFunction", "SurveyFunction"}),
     ],
 )
@@ -129,12 +129,18 @@ def test_the_costs_count_every_metric_with_an_alarm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "parameter"),
-    [("SharesNetwork", "SharedNetwork=on"), ("ExportsChainEnds", "EvidenceBucket")],
+    ("conditions", "parameter"),
+    [
+        ({"SharesNetwork"}, "SharedNetwork=on"),
+        ({"ExportsChainEnds"}, "EvidenceBucket"),
+        ({"MembersInTable", "ListsMembers"}, "MembersFrom=organization"),
+    ],
 )
-def test_the_costs_count_the_alarms_of_optional_features(condition: str, parameter: str) -> None:
+def test_the_costs_count_the_alarms_of_optional_features(
+    conditions: set[str], parameter: str
+) -> None:
     """In the row of the feature."""
-    alarms = sum(RESOURCES[name].get("Condition") == condition for name in ALARMS)
+    alarms = sum(RESOURCES[name].get("Condition") in conditions for name in ALARMS)
     handbook = (PATH.parent / "docs" / "operations.md").read_text(encoding="utf-8")
     assert f"| `{parameter}` | {alarms} metrics with an alarm × $0.10" in handbook
 
@@ -150,6 +156,7 @@ PRICED = {  # the row of the costs in docs/operations.md that counts a kind of r
     "AWS::Pipes::Pipe": "events about findings; receivers add $0.20 per million",
     "AWS::SQS::Queue": "queues",
     "AWS::Serverless::Function": "evaluate",
+    "AWS::StepFunctions::StateMachine": "members in the baseline table",
 }
 FREE = {  # https://aws.amazon.com/eventbridge/pricing/: events of AWS services, and their rules
     "AWS::EC2::RouteTable",

@@ -21,7 +21,8 @@ from stack_template import (
     select_actions,
 )
 
-EVALUATORS = ("EvaluateRole", "SweepRole", "RefreshRole")
+EVALUATORS = ("EvaluateRole", "SweepRole", "RefreshRole", "SweepMemberRole")
+SWEEPERS = {"SweepRole", "SweepMemberRole"}
 ROLES = (*EVALUATORS, "NotifyRole", "ExportRole")  # in the VPC
 ENDPOINTS = ("DynamoDbEndpoint", "Ec2Endpoint", "SnsEndpoint", "StsEndpoint", "S3Endpoint")
 
@@ -34,6 +35,9 @@ ON_ALL_RESOURCES = {
     ("FunctionsPolicy", "NotFromFunctionCode"),
     ("FunctionsPolicy", "SendTraces"),
     ("EvaluationPolicy", "DescribeNetworks"),
+    ("MembersRole", "DeliverLogs"),
+    ("MembersRole", "SendTraces"),
+    ("OrganizationReadRole", "ListAccounts"),
     ("SurveyRole", "SendTraces"),
     ("SurveyRole", "ListGlobalNetwork"),
     ("SurveyRole", "ListRegionalNetwork"),
@@ -85,6 +89,7 @@ def test_the_evaluators_can_make_the_calls_that_rules_need_and_no_others() -> No
 # Lambda makes these calls with the roles, from its own network.
 OF_LAMBDA = ("ListStreams", "DescribeStream", "GetRecords", "GetShardIterator")
 STREAMS = {"ReadFindingsStream", "ListFindingsStreams", "ReadNetworkStream", "ListNetworkStreams"}
+STREAMS |= {"ReadMembersStream", "ListMembersStreams"}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -116,6 +121,8 @@ def test_what_the_functions_do_is_denied_outside_the_stacks_endpoints(role: str)
         ("NotifyRole", {"dynamodb:Query"}),
         ("ExportRole", set()),
         ("RefreshRole", {"dynamodb:PutItem"}),
+        ("SweepMemberRole", {"dynamodb:PutItem"}),
+        ("MembersRole", set()),
         ("SurveyRole", set()),
     ],
 )
@@ -127,9 +134,17 @@ def test_history_is_append_only(role: str, actions: set[str]) -> None:
 
 @pytest.mark.parametrize("role", EVALUATORS)
 def test_evaluators_only_read_the_baseline(role: str) -> None:
-    """Only people change the baseline."""
+    """Only people change the baseline; sweeps update members, which have a key of their own."""
     about = [it for it in list_allowed(role) if "BaselineTable" in name_resources(it)]
-    assert select_actions(about, "dynamodb") == {"dynamodb:GetItem", "dynamodb:Query"}
+    reads = [it for it in about if it["Sid"] not in STREAMS]
+    writes = [it for it in reads if it["Sid"] == "UpdateMembers"]
+    assert [it["Action"] for it in writes] == ["dynamodb:UpdateItem"] * (role in SWEEPERS)
+    for each in writes:
+        assert each["Condition"] == {
+            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["member"]}
+        }
+    reads = [it for it in reads if it not in writes]
+    assert select_actions(reads, "dynamodb") == {"dynamodb:GetItem", "dynamodb:Query"}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -171,6 +186,7 @@ def test_member_accounts_grant_read_access_only() -> None:
     assert trust["Condition"]["ArnLike"]["aws:PrincipalArn"] == [
         {"Fn::Sub": callers + "${MonitorStackName}-EvaluateRole-*"},
         {"Fn::Sub": callers + "${MonitorStackName}-SweepRole-*"},
+        {"Fn::Sub": callers + "${MonitorStackName}-SweepMemberRole-*"},
         {"Fn::If": ["SharesNetwork", survey, {"Ref": "AWS::NoValue"}]},
         {"Fn::If": ["SharesNetwork", refresh, {"Ref": "AWS::NoValue"}]},
     ]
@@ -252,7 +268,13 @@ def _pairs(statements: list[Statement], service: str) -> set[tuple[str, str]]:
 def test_the_key_is_used_only_through_services_that_encrypt_with_it() -> None:
     """No function's code can decrypt data directly."""
     users = {where: it for where, it in list_identity_statements() if select_actions([it], "kms")}
-    assert users.keys() == {"ExportRole", "FindingsPipeRole", "FunctionsPolicy", "SurveyRole"}
+    assert users.keys() == {
+        "ExportRole",
+        "FindingsPipeRole",
+        "FunctionsPolicy",
+        "MembersRole",
+        "SurveyRole",
+    }
     exports, statement = users["ExportRole"], users["FunctionsPolicy"]
     assert exports["Action"] == "kms:GenerateDataKey"
     assert exports["Resource"] == {"Ref": "EvidenceKeyArn"}

@@ -71,10 +71,16 @@ def test_the_survey_is_the_only_function_outside_the_vpc() -> None:
 
 
 def test_the_survey_can_only_read_and_write_facts() -> None:
-    """It has no access to findings, history or baseline, and changes no network."""
+    """It has no access to findings or history, and changes no network; of the baseline: members."""
     statements = list_allowed("SurveyRole")
     facts = [it for it in statements if select_actions([it], "dynamodb")]
-    assert {name for it in facts for name in name_resources(it)} == {"NetworkTable"}
+    assert {name for it in facts for name in name_resources(it)} == {
+        "NetworkTable",
+        "BaselineTable",
+    }
+    [members] = [it for it in facts if "BaselineTable" in name_resources(it)]
+    assert members["Action"] == "dynamodb:Query"
+    assert members["Condition"]["ForAllValues:StringEquals"] == {"dynamodb:LeadingKeys": ["member"]}
     services = {action.partition(":")[0] for it in statements for action in as_list(it["Action"])}
     assert services == {*SERVICE_PREFIXES, "dynamodb", "kms", "logs", "sqs", "sts", "xray"}
     for action in list_reads(statements):
@@ -104,7 +110,7 @@ def test_members_allow_each_call_on_the_same_resources(action: str) -> None:
     assert [it.get("Condition") for it in here] == [it.get("Condition") for it in there]
 
 
-@pytest.mark.parametrize("role", ["EvaluateRole", "SweepRole", "RefreshRole"])
+@pytest.mark.parametrize("role", ["EvaluateRole", "SweepRole", "RefreshRole", "SweepMemberRole"])
 def test_who_evaluates_reads_facts_and_writes_central_vpcs(role: str) -> None:
     """The snapshots of central VPCs are written by those that evaluate them."""
     about = [it for it in list_allowed(role) if "NetworkTable" in name_resources(it)]

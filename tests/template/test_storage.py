@@ -98,10 +98,10 @@ def test_the_region_index_projects_what_a_sweep_reads() -> None:
     assert set(by_region["Projection"]["NonKeyAttributes"]) == needed
 
 
-def test_only_findings_events_and_facts_are_streamed() -> None:
+def test_only_findings_events_facts_and_members_are_streamed() -> None:
     """Alerts need the old and the new image; events need the rows that are added to the history.
 
-    Of the shared network the stream says only that something changed.
+    Of the shared network and of members the stream says only that something changed.
     """
     streams = {
         name: it["StreamSpecification"]
@@ -111,6 +111,13 @@ def test_only_findings_events_and_facts_are_streamed() -> None:
     assert streams == {
         "FindingsTable": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
         "NetworkTable": {"StreamViewType": "KEYS_ONLY"},
+        "BaselineTable": {
+            "Fn::If": [
+                "MembersInTable",
+                {"StreamViewType": "KEYS_ONLY"},
+                {"Ref": "AWS::NoValue"},
+            ]
+        },
         "HistoryTable": {
             "Fn::If": [
                 "PublishFindings",

@@ -38,7 +38,7 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.internet_gateways import InternetGateway
 from moto.ec2.models.network_acls import NetworkAcl, NetworkAclBackend
 from moto.ec2.models.route_tables import Route
-from moto.ec2.models.vpcs import VPCEndPoint
+from moto.ec2.models.vpcs import VPC, VPCEndPoint
 from moto.events.models import EventPattern
 
 from posture_cli.embedded.cloudtrail import PARAMETERS, JsonObject, remember_parameters
@@ -61,6 +61,7 @@ _TABLES = RLock()
 _CLEAN_JSON = parsing.clean_json
 _CALL_ACTION = DynamoHandler.call_action
 _EXECUTE_STATEMENT = DynamoHandler.execute_statement
+_VPC_ATTRIBUTE = VPC.get_cfn_attribute
 _CREATE_ACL = NetworkAclBackend.create_network_acl
 FINAL_DENY = {"0.0.0.0/0": 32767, "::/0": 32768}  # the numbers of a network ACL's last entries
 
@@ -73,6 +74,7 @@ def patch_moto() -> None:
         setattr(kind, name, property(lambda self: self.id))  # read by moto's filters
     setattr(parsing, "clean_json", _clean_json)  # noqa: B010 - it calls itself by this name
     setattr(NetworkAclBackend, "create_network_acl", _create_acl)  # noqa: B010
+    setattr(VPC, "get_cfn_attribute", _get_vpc_attribute)  # noqa: B010 - replaces a method
     setattr(Route, "state", property(_find_route_state))  # noqa: B010 - replaces a property
     setattr(DynamoHandler, "call_action", _call_action_locked)  # noqa: B010 - replaces a method
     setattr(DynamoHandler, "execute_statement", _execute_statement)  # noqa: B010 - as above
@@ -167,6 +169,14 @@ def _create_acl(self: Any, vpc_id: str, tags: Any = None, default: bool = False)
                 family if ":" in family else None,
             )
     return acl
+
+
+def _get_vpc_attribute(self: VPC, attribute_name: str) -> Any:
+    """Return what `Fn::GetAtt` of a VPC is, also of the attribute that moto lacks."""
+    if attribute_name != "DefaultNetworkAcl":
+        return _VPC_ATTRIBUTE(self, attribute_name)
+    acls = self.ec2_backend.network_acls.values()
+    return next(acl.id for acl in acls if acl.vpc_id == self.id and acl.default)
 
 
 def _find_route_state(route: Any) -> str:

@@ -2,10 +2,10 @@
 
 import os
 import tempfile
-from functools import lru_cache
 
-from botocore.loaders import JSONFileLoader
 from hypothesis import settings
+
+from quick_emulator import quicken
 
 # No test needs an AMI, and loading moto's takes most of the time to create a region.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
@@ -14,7 +14,4 @@ os.environ["XDG_CACHE_HOME"] = os.path.join(tempfile.gettempdir(), "posture-test
 # No deadline per example, so that no test fails on a busy machine.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
-# Each session reads botocore's files anew, EC2's of 4 MB too. Nobody changes what was read, as the
-# clients of a session share it; so all sessions of a process may.
-_read = lru_cache(maxsize=None)(JSONFileLoader().load_file)
-JSONFileLoader.load_file = lambda _, path: _read(path)  # type: ignore[method-assign]
+quicken()

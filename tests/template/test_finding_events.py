@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
+from moto import mock_aws
 from moto.events.models import EventPattern
 
 from event_transformer import transform_event, transform_record
@@ -287,3 +290,110 @@ def test_a_sample_keeps_what_the_receiver_refuses(sample: str) -> None:
     assert all(target["DeadLetterConfig"] for rule in rules for target in rule["Targets"])
     assert any(it.get("NoEcho") for it in template["Parameters"].values())
     assert template["Parameters"]["FindingsBusName"]["Default"] == "posture-findings"
+
+
+HOME = "arn:aws:events:eu-west-1:123456789012:event-bus/posture-findings"
+PUBLISHED = PIPE["TargetParameters"]["EventBridgeEventBusParameters"]["DetailType"]
+FORWARDING = ("FindingsBus", "FindingsHomeRule", "FindingsHomeRole", "EventFailuresQueue")
+
+
+def forwarding_template() -> dict[str, Any]:
+    """Return the part of the template that forwards events, without the key."""
+    resources = {name: deepcopy(RESOURCES[name]) for name in FORWARDING}
+    del resources["FindingsBus"]["Properties"]["KmsKeyIdentifier"]
+    del resources["EventFailuresQueue"]["Properties"]["KmsMasterKeyId"]
+    names = ("FindingEvents", "FindingsHomeBusArn", "PermissionsBoundaryArn", "RolePath")
+    conditions = ("PublishFindings", "ForwardsFindings", "HasPermissionsBoundary", "HasRolePath")
+    return {
+        "Parameters": {name: TEMPLATE["Parameters"][name] for name in names},
+        "Conditions": {name: TEMPLATE["Conditions"][name] for name in conditions},
+        "Resources": resources,
+    }
+
+
+def create_forwarding(region: str, **parameters: str) -> set[str]:
+    """Create that part in a Region; return what was created."""
+    client = boto3.client("cloudformation", region_name=region)
+    client.create_stack(
+        StackName="posture",
+        TemplateBody=json.dumps(forwarding_template()),
+        Parameters=[
+            {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
+        ],
+    )
+    found = client.describe_stack_resources(StackName="posture")["StackResources"]
+    return {it["LogicalResourceId"] for it in found if it.get("PhysicalResourceId")}
+
+
+@mock_aws
+def test_every_region_but_the_home_forwards_its_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same parameters everywhere: the stack in the bus's own Region forwards nothing."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    everywhere = {"FindingEvents": "on", "FindingsHomeBusArn": HOME}
+    forwarding = {"FindingsHomeRule", "FindingsHomeRole"}
+    assert not create_forwarding("eu-west-1", **everywhere) & forwarding
+    assert create_forwarding("us-east-1", **everywhere) >= forwarding
+    assert not create_forwarding("eu-central-1", FindingEvents="on") & forwarding
+    queue = boto3.client("sqs", region_name="eu-west-1")
+    url = queue.create_queue(QueueName="received")["QueueUrl"]
+    home = boto3.client("events", region_name="eu-west-1")
+    home.put_rule(
+        Name="all", EventBusName="posture-findings", EventPattern='{"source": [{"prefix": ""}]}'
+    )
+    arn = "arn:aws:sqs:eu-west-1:123456789012:received"
+    home.put_targets(Rule="all", EventBusName="posture-findings", Targets=[{"Id": "q", "Arn": arn}])
+    (step,) = TRANSITIONS["opened"]
+    detail = json.dumps(publish(step)["detail"])
+    for region, kind in (
+        ("us-east-1", PUBLISHED),
+        ("us-east-1", "other"),
+        ("eu-central-1", PUBLISHED),
+    ):
+        boto3.client("events", region_name=region).put_events(
+            Entries=[
+                {
+                    "Source": "vpc-endpoint-posture",
+                    "DetailType": kind,
+                    "Detail": detail,
+                    "EventBusName": "posture-findings",
+                }
+            ]
+        )
+    [received] = queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert json.loads(received["Body"])["detail"] == json.loads(detail)
+
+
+@pytest.mark.parametrize("field", ["source", "detail-type", "account", "region"])
+def test_an_event_of_elsewhere_is_not_forwarded_again(field: str) -> None:
+    """Two Regions that name each other's bus would send it back and forth: it costs, forever."""
+    pattern = json.loads(
+        json.dumps(RESOURCES["FindingsHomeRule"]["Properties"]["EventPattern"])
+        .replace('{"Ref": "AWS::AccountId"}', '"111122223333"')
+        .replace('{"Ref": "AWS::Region"}', '"eu-west-1"')
+    )
+    (step,) = TRANSITIONS["opened"]
+    event = publish(step) | {"account": "111122223333", "region": "eu-west-1"}
+    assert matches(pattern, event)
+    assert not matches(pattern, event | {field: "elsewhere"})
+
+
+def test_the_rule_may_only_put_events_on_the_home_bus() -> None:
+    """No other rule can use the role, and undelivered events are kept where an alarm watches."""
+    role = RESOURCES["FindingsHomeRole"]["Properties"]
+    [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "events.amazonaws.com"}
+    [policy] = role["Policies"]
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "events:PutEvents"
+    assert statement["Resource"] == {"Ref": "FindingsHomeBusArn"}
+    rule = RESOURCES["FindingsHomeRule"]["Properties"]
+    arn = trust["Condition"]["StringEquals"]["aws:SourceArn"]["Fn::Sub"]
+    assert arn.endswith(f":rule/${{AWS::StackName}}-findings/{rule['Name']['Fn::Sub']}")
+    [target] = rule["Targets"]
+    assert target["Arn"] == {"Ref": "FindingsHomeBusArn"}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["EventFailuresQueue", "Arn"]}}
+    [allowed, _] = RESOURCES["EventFailuresQueuePolicy"]["Properties"]["PolicyDocument"][
+        "Statement"
+    ]
+    assert {"Fn::Sub": arn} in allowed["Condition"]["ArnEquals"]["aws:SourceArn"]

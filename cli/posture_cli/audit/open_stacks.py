@@ -145,7 +145,7 @@ class OpenStacks:
         if not self.several:
             return [function(each) for each in self.opened]
         pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="stack")  # ends with its last user
-        found = [(each, function(each)) for each in self.opened]
+        found = [(each, _iterate(function, each)) for each in self.opened]
         parts = [(tables, partial(pool.submit, _take, items, size)) for tables, items in found]
         begun = [(tables, begin, begin()) for tables, begin in parts]
         return [self._read_ahead(*each) for each in begun]
@@ -290,6 +290,13 @@ def _build_unread(
 ) -> UnreadStack:
     name = region or boto3.Session().region_name or "the default region"
     return UnreadStack(stack, name, describe_failure(error) or str(error), partly)
+
+
+def _iterate(
+    function: Callable[[OpenTables], Iterator[Item]], tables: OpenTables
+) -> Iterator[Item]:
+    """Call the function when its first item is taken: what it reads before is read in a thread."""
+    yield from function(tables)
 
 
 def _take(items: Iterator[Item], size: int) -> tuple[list[Item], Exception | None]:

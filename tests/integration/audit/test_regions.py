@@ -1,0 +1,264 @@
+"""One answer over the stacks of several Regions: merged, counted, and complete or said not."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner, Result
+
+from audit_stage import TableWriter
+from finding_builders import SCOPE, at, verdict
+from posture.model.verdict import Severity, Status
+from posture_cli import exit_codes
+from posture_cli.app import app
+from posture_cli.audit import open_stacks
+from stack_tables import create_tables
+
+ABROAD = replace(SCOPE, region="us-east-1")
+TEMPLATE = {
+    "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+    "Outputs": {
+        f"{name.capitalize()}TableName": {"Value": name}
+        for name in ("findings", "history", "baseline", "ownership", "idempotency")
+    },
+}
+BOTH = ("--region", "eu-west-1", "--region", "us-east-1")
+
+
+@pytest.fixture(autouse=True)
+def _two_regions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Deploy a stack in two Regions: one low finding in the first, three others in the second."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with mock_aws():
+        for region in ("eu-west-1", "us-east-1"):
+            create_stack("posture", region)
+            create_tables(boto3.client("dynamodb", region_name=region))
+        home = TableWriter(boto3.client("dynamodb", region_name="eu-west-1"))
+        home.record(0, verdict("single-az", "vpce-0a", severity=Severity.LOW))
+        abroad = TableWriter(boto3.client("dynamodb", region_name="us-east-1"))
+        abroad.record(1, verdict("no-policy", "vpce-0f", severity=Severity.HIGH), scope=ABROAD)
+        abroad.record(
+            2,
+            verdict("no-policy", "vpce-0f", severity=Severity.HIGH),
+            verdict("route-missing", "rtb-0f", Status.UNKNOWN, severity=Severity.MEDIUM),
+            scope=ABROAD,
+        )
+        yield
+
+
+def create_stack(name: str, region: str) -> None:
+    """Create a stack whose outputs name the tables."""
+    client = boto3.client("cloudformation", region_name=region)
+    client.create_stack(StackName=name, TemplateBody=json.dumps(TEMPLATE))
+
+
+def run(command: str, *arguments: str) -> Result:
+    """Run a command with the names of stacks only."""
+    return CliRunner().invoke(app, [command, *arguments])
+
+
+def list_records(*arguments: str, code: int) -> list[dict[str, Any]]:
+    """Return the records of a command that must end with an exit code."""
+    result = run(*arguments, "--output", "json")
+    assert result.exit_code == code, (result.stderr, result.exception)
+    records: list[dict[str, Any]] = json.loads(result.stdout)
+    return records
+
+
+def lose(region: str) -> None:
+    """Remove a table, as if it could not be read; the stack still names it."""
+    boto3.client("dynamodb", region_name=region).delete_table(TableName="findings")
+    boto3.client("dynamodb", region_name=region).delete_table(TableName="history")
+
+
+def test_findings_are_merged_in_their_order_with_their_regions() -> None:
+    """By severity over all Regions, each with its Region, and the totals of each."""
+    result = run("findings", *BOTH)
+    assert result.exit_code == exit_codes.FINDINGS
+    header, *rows = result.stdout.splitlines()
+    assert header.split()[4:6] == ["ACCOUNT", "REGION"]
+    assert [row.split()[0] for row in rows] == ["high", "medium", "low"]
+    assert [ABROAD.region in row for row in rows] == [True, True, False]
+    assert "3 findings: eu-west-1 1, us-east-1 2" in result.stderr
+
+
+def test_csv_has_the_regions_and_a_single_stack_its_usual_table() -> None:
+    """A table of one stack has no column that is the same in each row."""
+    found = csv.DictReader(io.StringIO(run("findings", *BOTH, "--output", "csv").stdout))
+    assert [row["region"] for row in found] == ["us-east-1", "us-east-1", "eu-west-1"]
+    alone = run("findings", "--region", "us-east-1")
+    assert "REGION" not in alone.stdout
+    assert "findings:" not in alone.stderr
+
+
+def test_all_finds_the_regions_that_have_such_a_stack() -> None:
+    """The others are not monitored, which a note says; they are no failure."""
+    records = list_records("findings", "--region", "all", code=exit_codes.FINDINGS)
+    assert len(records) == 3
+    result = run("findings", "--region", "all")
+    assert "not monitored: no such stack in " in result.stderr
+    assert "us-east-1 was not read" not in result.stderr
+
+
+def test_all_is_refused_where_no_stack_or_only_tables_are_named() -> None:
+    """Neither is an empty list: there is nothing that could be read."""
+    result = run("findings", "--region", "all", "--stack", "other")
+    assert result.exception
+    assert "no stack 'other' in any enabled region" in str(result.exception)
+    named = run("findings", "--region", "all", "--findings-table", "findings")
+    assert named.exit_code == exit_codes.ERROR
+    assert "names of tables" in named.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "value"),
+    [
+        (("findings",), "status", "unknown"),
+        (("findings", "--as-of", "2026-02-01"), "status", "unknown"),
+        (("findings", "--during", "2026-01-01", "2026-02-01"), "statuses", "unknown"),
+        (("history",), "step", "not read"),
+        (("history", "--resource", "vpce-0a"), "step", "not read"),
+        (("diff", "2026-01-31T12:00:00Z"), "change", "not read"),  # nothing else differs
+    ],
+)
+@pytest.mark.parametrize("how", ["no stack", "no table"])
+def test_a_region_that_cannot_be_read_is_a_record_of_its_own(
+    arguments: tuple[str, ...], field: str, value: str, how: str
+) -> None:
+    """Whatever fails: the others are shown, and the exit code is that of no other result."""
+    if how == "no table":
+        lose("us-east-1")
+    missing = "us-east-1" if how == "no table" else "ap-southeast-2"
+    regions = ("--region", "eu-west-1", "--region", missing)
+    *found, unread = list_records(*arguments, *regions, code=exit_codes.UNREAD)
+    assert {each["resource"] for each in found} == (set() if field == "change" else {"vpce-0a"})
+    assert (unread[field], unread["region"], unread["id"]) == (value, missing, None)
+    assert unread["rule"] == "account-region-not-readable"
+    assert unread["account"] == "123456789012"
+    assert f"stack posture in {missing} was not read" in unread["summary"]
+    assert unread["evidence"]
+    stderr = run(*arguments, *regions).stderr
+    assert f"stack posture in {missing} was not read: " in stderr
+
+
+def test_no_finding_elsewhere_is_no_clean_bill() -> None:
+    """A filter that matches nothing says of what it speaks, and the exit code says the rest."""
+    lose("us-east-1")
+    result = run("findings", *BOTH, "--severity", "critical")
+    assert result.exit_code == exit_codes.UNREAD
+    assert "no match: no finding has severity critical, status" in result.stderr
+    assert "in what was read" in result.stderr
+    seen = run("findings", *BOTH, "--vpc", "vpc-0123456789abcdef0")
+    assert seen.exit_code == exit_codes.UNREAD  # not "has never been seen": it may be there
+
+
+def test_nothing_that_can_be_read_is_an_error() -> None:
+    """With the reason of each stack."""
+    result = run("findings", "--region", "ap-south-1", "--region", "ap-southeast-2")
+    assert isinstance(result.exception, Exception)
+    for region in ("ap-south-1", "ap-southeast-2"):
+        assert f"stack posture in {region} was not read" in str(result.exception)
+
+
+def test_what_was_read_before_a_failure_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the stack is named as not read to the end."""
+    original = open_stacks._take
+
+    def fail_later(items: Iterator[Any], size: int) -> tuple[list[Any], Exception | None]:
+        part, _ = original(items, size)
+        failed = bool(part) and part[0].scope == ABROAD
+        return part, open_stacks.CommandError("the network is down") if failed else None
+
+    monkeypatch.setattr(open_stacks, "_take", fail_later)
+    *found, unread = list_records("findings", *BOTH, code=exit_codes.UNREAD)
+    assert {each["resource"] for each in found} == {"vpce-0f", "rtb-0f", "vpce-0a"}
+    assert "was not read to the end: what is not listed here may exist" in unread["summary"]
+    assert unread["evidence"][0]["text"] == "the network is down"
+
+
+def test_history_of_an_actor_is_by_time_over_all_regions() -> None:
+    """What someone did is one story, wherever it was."""
+    who = ("--actor", "arn:aws:iam::111122223333:user/alice")
+    records = list_records("history", *BOTH, *who, code=0)
+    assert [each["time"] for each in records] == sorted(each["time"] for each in records)
+    assert {each["region"] for each in records} == {"eu-west-1", "us-east-1"}
+    everything = list_records("history", *BOTH, code=0)
+    assert len(everything) == 3
+
+
+def test_a_finding_is_looked_up_in_every_region() -> None:
+    """Its id does not say where it is."""
+    (wanted, *_) = list_records("findings", *BOTH, code=exit_codes.FINDINGS)
+    result = run("finding", wanted["id"], "--region", "all")
+    assert result.exit_code == exit_codes.FINDINGS
+    assert "us-east-1" in result.stdout
+    lose("us-east-1")
+    lost = run("finding", wanted["id"], *BOTH)
+    assert "was not read" in str(lost.exception)  # not "there is no such finding"
+
+
+def test_differences_are_those_of_all_regions() -> None:
+    """By kind and severity, with the totals."""
+    before = at(0.5).strftime("%Y-%m-%dT%H:%M:%SZ")
+    records = list_records("diff", before, *BOTH, code=exit_codes.FINDINGS)
+    assert {each["region"] for each in records} == {"us-east-1"}
+    assert "2 differences: eu-west-1 0, us-east-1 2" in run("diff", before, *BOTH).stderr
+
+
+def test_no_control_passes_while_a_region_is_not_read() -> None:
+    """Each counts the Region as unknown."""
+    complete = {each["id"]: each for each in list_records("controls", *BOTH, code=1)}
+    lose("us-east-1")
+    partial = list_records("controls", *BOTH, code=exit_codes.UNREAD)
+    assert all(each["state"] != "pass" for each in partial)
+    assert all(each["unknown"] >= 1 for each in partial)
+    assert {each["id"] for each in partial} == complete.keys()
+
+
+def test_two_stacks_of_a_region_are_one_answer() -> None:
+    """Members may be split between them; a stack that a Region lacks is named."""
+    create_stack("second", "eu-west-1")
+    result = run("findings", "--stack", "posture", "--stack", "second")
+    assert result.exit_code == exit_codes.FINDINGS
+    assert result.stdout.count("vpce-0a") == 4  # each twice, in its column and its sentence
+    lacking = run("findings", "--stack", "posture", "--stack", "third")
+    assert lacking.exit_code == exit_codes.UNREAD
+    assert "stack third in eu-west-1 was not read" in lacking.stderr
+
+
+def test_the_page_has_totals_by_region_and_names_what_is_missing(tmp_path: Path) -> None:
+    """In its headline, above everything, and in the tables."""
+    file = tmp_path / "r.html"
+    assert run("report", "--html", str(file), *BOTH).exit_code == 0
+    page = file.read_text()
+    assert "Unresolved findings by Region" in page
+    assert 'data-region="us-east-1"' in page
+    assert "all regions" in page
+    assert 'class="unread"' not in page
+    lose("us-east-1")
+    result = run("report", "--html", str(file), *BOTH)
+    assert result.exit_code == exit_codes.UNREAD
+    page = file.read_text()
+    assert "us-east-1 was not read.</h1>" in page
+    assert "What is missing here is unknown, not clean" in page
+    assert "1 account · 1 region" in page
+    assert page.count(">not read</span>") == 2  # its Region, and its account there
+
+
+def test_an_export_is_whole_or_not_written(tmp_path: Path) -> None:
+    """Programs read it later, without the exit code."""
+    assert run("export", str(tmp_path / "a"), *BOTH).exit_code == 0
+    assert (tmp_path / "a" / "manifest.json").exists()
+    lose("us-east-1")
+    result = run("export", str(tmp_path / "b"), *BOTH)
+    assert "was not read" in str(result.exception)
+    assert not (tmp_path / "b" / "manifest.json").exists()

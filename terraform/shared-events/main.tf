@@ -15,9 +15,11 @@ resource "aws_cloudformation_stack" "events" {
   name          = var.stack_name
   template_body = file(var.template_file)
   parameters = {
-    MonitorAccountId = var.monitor_account_id
-    MonitorRegion    = var.monitor_region
-    MonitorStackName = var.monitor_stack_name
+    MonitorAccountId       = var.monitor_account_id
+    MonitorRegion          = var.monitor_region
+    MonitorStackName       = var.monitor_stack_name
+    PermissionsBoundaryArn = var.permissions_boundary_arn
+    RolePath               = var.role_path
   }
   capabilities = ["CAPABILITY_IAM"]
   tags         = var.tags

@@ -19,6 +19,18 @@ variable "monitor_stack_name" {
   default     = "posture"
 }
 
+variable "permissions_boundary_arn" {
+  description = "The permissions boundary of the role."
+  type        = string
+  default     = ""
+}
+
+variable "role_path" {
+  description = "The path of the role."
+  type        = string
+  default     = "/"
+}
+
 variable "stack_name" {
   description = "The name of the CloudFormation stack."
   type        = string

@@ -34,6 +34,8 @@ CENTRAL = {
     "OrganizationId": ORGANIZATION,
     "MemberAccounts": MEMBER,
     "MemberExternalId": EXTERNAL_ID,
+    "MemberRoleName": "members/posture-look",
+    "RolePath": "/monitor/",
     "SharedNetwork": "on",
 }
 ANY_ADDRESS: "IpPermissionTypeDef" = {
@@ -83,7 +85,13 @@ def organization() -> Iterator[Organization]:
             PATH.with_name("member.yaml"),
             region=aws.region,
             name="posture-member",
-            parameters={**monitor, "ExternalId": EXTERNAL_ID, "SharedNetwork": "on"},
+            parameters={
+                **monitor,
+                "MonitorRolePath": CENTRAL["RolePath"],
+                "ExternalId": EXTERNAL_ID,
+                "RolePath": "/members/",
+                "SharedNetwork": "on",
+            },
             session=session,
         )
         events = deploy_stack(
@@ -169,7 +177,10 @@ def test_what_a_member_composes_is_what_the_central_stack_created(
 
 
 def test_a_member_admits_the_functions_of_the_central_stack(organization: Organization) -> None:
-    """By the names that CloudFormation gave their roles, and by no other role of that account."""
+    """By the names that CloudFormation gave their roles, and by no other role of that account.
+
+    Both sides have paths, which the other side has to know.
+    """
     aws, member = organization.aws, organization.member
     iam = organization.open_session(aws.region).client("iam")
     role = iam.get_role(RoleName=member.physical_id("LookRole"))["Role"]
@@ -185,7 +196,7 @@ def test_a_member_admits_the_functions_of_the_central_stack(organization: Organi
     assert admitted == {"EvaluateRole", "SweepRole", "SurveyRole", "RefreshRole"}
     for function in ("EvaluateFunction", "SweepFunction"):
         settings = aws.stack.environment(function)
-        assert settings["MEMBER_ROLE_NAME"] == role["RoleName"]
+        assert role["Arn"].endswith(f":role/{settings['MEMBER_ROLE_NAME']}")
         assert settings["MEMBER_EXTERNAL_ID"] == EXTERNAL_ID
 
 

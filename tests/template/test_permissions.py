@@ -7,8 +7,10 @@ import pytest
 
 from posture.model.endpoint_service import ServiceFacet
 from posture.model.network import Facet
+from posture_cli.embedded.translation import read_template
 from stack_template import (
     MEMBER,
+    PATH,
     RESOURCES,
     TEMPLATE,
     Statement,
@@ -17,10 +19,11 @@ from stack_template import (
     list_endpoint_statements,
     list_identity_statements,
     name_resources,
-    properties_by_type,
     select_actions,
 )
 
+FORWARDER = read_template(PATH.with_name("shared-events.yaml"))["Resources"]
+RUNBOOK = read_template(PATH.with_name("remediation.yaml"))["Resources"]
 EVALUATORS = ("EvaluateRole", "SweepRole", "RefreshRole", "SweepMemberRole")
 SWEEPERS = {"SweepRole", "SweepMemberRole"}
 ROLES = (*EVALUATORS, "NotifyRole", "ExportRole")  # in the VPC
@@ -196,11 +199,11 @@ def test_member_accounts_grant_read_access_only() -> None:
     assert {it["Effect"] for it in there} == {"Allow"}
 
 
-@pytest.mark.parametrize("resources", [RESOURCES, MEMBER])
+@pytest.mark.parametrize("resources", [RESOURCES, MEMBER, FORWARDER, RUNBOOK])
 def test_every_role_can_have_a_permissions_boundary(
     resources: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """An organization that requires one can deploy both templates."""
+    """An organization that requires one can deploy each template."""
     given = {"Ref": "PermissionsBoundaryArn"}
     boundary = {"Fn::If": ["HasPermissionsBoundary", given, {"Ref": "AWS::NoValue"}]}
     for role in resources.values():
@@ -208,11 +211,15 @@ def test_every_role_can_have_a_permissions_boundary(
             assert role["Properties"]["PermissionsBoundary"] == boundary
 
 
-@pytest.mark.parametrize("kind", ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"])
-def test_every_role_and_policy_can_have_a_path(kind: str) -> None:
+@pytest.mark.parametrize("resources", [RESOURCES, MEMBER, FORWARDER, RUNBOOK])
+def test_every_role_and_policy_can_have_a_path(
+    resources: Mapping[str, Mapping[str, Any]],
+) -> None:
     """The default is no property, so that an update replaces none of them."""
     path = {"Fn::If": ["HasRolePath", {"Ref": "RolePath"}, {"Ref": "AWS::NoValue"}]}
-    assert all(it["Path"] == path for it in properties_by_type(kind).values())
+    for resource in resources.values():
+        if resource["Type"] in {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}:
+            assert resource["Properties"]["Path"] == path
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

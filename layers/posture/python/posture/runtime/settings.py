@@ -76,8 +76,8 @@ EXPECTED = {
 }
 EXPECTED_WITH_MEMBERS = EXPECTED | {
     "MEMBER_ROLE_NAME": (
-        re.compile(r"[\w+=,.@-]{1,64}"),
-        "the name of the IAM role in the member accounts",
+        re.compile(r"([\w+=,.@-]+/)*[\w+=,.@-]{1,64}"),
+        "the name of the IAM role in the member accounts, after its path",
     ),
     "MEMBER_EXTERNAL_ID": (
         re.compile(r"[\w+=,.@:/-]{2,1224}"),

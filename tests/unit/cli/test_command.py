@@ -29,7 +29,7 @@ GROUPS = {
     ("arguments", "option"),
     [
         ("verify --region eu-west-1 --region us-east-1", "--region"),
-        ("history --region eu-west-1 -r us-east-1", "--region"),
+        ("verify --region eu-west-1 -r us-east-1", "--region"),
         ("findings --rule a --rule=b", "--rule"),
         ("waiver list --stack one --stack two", "--stack"),
         ("policy check - --vpc vpc-1 --vpc vpc-2", "--vpc"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -23,10 +24,18 @@ SQS_BATCH = 10  # messages a SendMessageBatch call may hold
 
 
 # Outputs that a stack has only with a feature that is off by default.
-OPTIONAL = dict.fromkeys(
-    ("SurveyDeadLetterQueueUrl", "SurveyFunctionName", "RefreshFailuresQueueUrl"),
-    "its parameter SharedNetwork is off",
-)
+OPTIONAL = {
+    **dict.fromkeys(
+        ("SurveyDeadLetterQueueUrl", "SurveyFunctionName", "RefreshFailuresQueueUrl"),
+        "its parameter SharedNetwork is off",
+    ),
+    "MemberSweepFailuresQueueUrl": "its parameter MembersFrom is parameter",
+}
+
+
+# Clients may be used by several threads, but one session makes one client at a time.
+# https://docs.aws.amazon.com/boto3/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions
+_creating = Lock()
 
 
 class StackNotFoundError(CommandError):
@@ -44,7 +53,12 @@ def read_stack_output(stack: str, output: str, region: str | None) -> str:
     return outputs[output]
 
 
-def find_tables(stack: str, region: str | None, named: Mapping[str, str | None]) -> Tables:
+def find_tables(
+    stack: str,
+    region: str | None,
+    named: Mapping[str, str | None],
+    session: boto3.Session | None = None,
+) -> Tables:
     """Return the names of the tables of a stack.
 
     Args:
@@ -53,12 +67,13 @@ def find_tables(stack: str, region: str | None, named: Mapping[str, str | None])
         named: The tables that are needed, by the field of `Tables`: each with the name of a table
             to use instead of the stack's, such as a restored copy, or None. A table that is not
             needed may be "" in the result.
+        session: The session of the caller; threads may share it.
 
     Raises:
         CommandError: There is no such stack, or it is not a posture stack.
     """
     missing = [name for name, table in named.items() if not table]
-    outputs = _read_outputs(stack, region) if missing else {}
+    outputs = _read_outputs(stack, region, session) if missing else {}
     keys = {field.name: f"{field.name.capitalize()}TableName" for field in fields(Tables)}
     for name in missing:
         _require(outputs, keys[name], stack)
@@ -71,8 +86,11 @@ def _require(outputs: Mapping[str, str], output: str, stack: str) -> None:
         raise CommandError(f"stack {stack!r} has no output {output}: {why}")
 
 
-def _read_outputs(stack: str, region: str | None) -> Mapping[str, str]:
-    client = boto3.Session(region_name=region).client("cloudformation")
+def _read_outputs(
+    stack: str, region: str | None, session: boto3.Session | None = None
+) -> Mapping[str, str]:
+    with _creating:
+        client = (session or boto3.Session()).client("cloudformation", region_name=region)
     try:
         described = client.describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
@@ -110,9 +128,10 @@ def _suggest_region(region: str) -> str:
     return "" if region in names else suggest(region, names)
 
 
-def open_dynamodb(region: str | None) -> DynamoDBClient:
-    """Return a DynamoDB client."""
-    return boto3.Session(region_name=region).client("dynamodb")
+def open_dynamodb(region: str | None, session: boto3.Session | None = None) -> DynamoDBClient:
+    """Return a DynamoDB client, of the caller's session if one is given."""
+    with _creating:
+        return (session or boto3.Session()).client("dynamodb", region_name=region)
 
 
 def open_s3(region: str | None) -> S3Client:

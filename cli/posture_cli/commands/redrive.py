@@ -29,6 +29,7 @@ class QueueName(StrEnum):
     ALERTS = "alerts"
     SURVEYS = "surveys"
     REFRESHES = "refreshes"
+    MEMBERS = "members"
 
 
 @app.add(
@@ -47,7 +48,8 @@ def redrive(
             help="changes: changes that the evaluator failed to process; undelivered: events that "
             "EventBridge failed to deliver; sweeps: failed sweeps; alerts: findings whose alert "
             "failed; surveys, refreshes: with SharedNetwork=on, changes of the shared network that "
-            "were not read, or whose VPCs were not evaluated."
+            "were not read, or whose VPCs were not evaluated; members: with members in the "
+            "baseline table, those whose sweep could not be recorded."
         ),
     ] = QueueName.CHANGES,
     dry_run: Annotated[
@@ -59,9 +61,9 @@ def redrive(
     """Retry what the monitor could not process, once the cause of the failure is fixed.
 
     Each message of the dead-letter queue is shown with the reason of its failure. Changes go back
-    to the queue of the evaluator. For failed sweeps and refreshes one sweep is started, which
-    evaluates everything, and for surveys one survey. For alerts the notifier gets the recorded
-    findings, and sends what it has not sent.
+    to the queue of the evaluator. For failed sweeps, refreshes and members one sweep is started,
+    which evaluates everything, and for surveys one survey. For alerts the notifier gets the
+    recorded findings, and sends what it has not sent.
 
     A message is deleted only after the retry, so an interruption loses none; a message may be
     retried twice, which is harmless. What fails again returns to the dead-letter queue.

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from posture.store.attribute_values import serialize
+from posture.store.members import KIND as MEMBER
 from posture.store.rejections import PARTITION
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_lambda import LambdaClient
 
     from posture_cli.dead_letters.queue import DeadLetterMessage
@@ -139,6 +141,49 @@ class RefreshDeadLetters:
     def reprocess(self, message: DeadLetterMessage) -> str:
         """Start a sweep, unless one was started before."""
         return self.sweep.reprocess(message)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberDeadLetters:
+    """Lambda's records of batches of the baseline table's stream; one sweep asks for all members.
+
+    A message holds the places of stream records, which the stream keeps for a day: those name the
+    accounts. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
+    """
+
+    sweep: SweepDeadLetters
+    streams: DynamoDBStreamsClient
+    outcome: str = "covered by a new sweep"
+
+    def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
+        """Return where and when the invocation failed."""
+        return describe_invocation(message, "member sweep")
+
+    def explain(self, message: DeadLetterMessage) -> str:
+        """Return Lambda's condition, and the accounts of the records."""
+        batch = _find_object(message.parse_body(), "DDBStreamBatchInfo")
+        try:
+            accounts = self._read_accounts(batch)
+        except (ClientError, BotoCoreError, KeyError, ValueError) as error:
+            accounts = f"see the sweep_member function's log: {error}"
+        return f"{describe_failure(message)}: {accounts}"
+
+    def reprocess(self, message: DeadLetterMessage) -> str:
+        """Start a sweep, unless one was started before."""
+        return self.sweep.reprocess(message)
+
+    def _read_accounts(self, batch: Mapping[str, Any]) -> str:
+        iterator = self.streams.get_shard_iterator(
+            StreamArn=batch["streamArn"],
+            ShardId=batch["shardId"],
+            ShardIteratorType="AT_SEQUENCE_NUMBER",
+            SequenceNumber=batch["startSequenceNumber"],
+        )["ShardIterator"]
+        size = int(batch.get("batchSize", 1))
+        records = self.streams.get_records(ShardIterator=iterator, Limit=size)["Records"]
+        keys = [each["dynamodb"]["Keys"] for each in records]
+        accounts = (each["name"]["S"] for each in keys if each["kind"]["S"] == MEMBER)
+        return ", ".join(dict.fromkeys(accounts)) or "the stream has no such record any more"
 
 
 def _find_object(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from posture_cli.dead_letters.changes import (
 )
 from posture_cli.dead_letters.functions import (
     DeployedFunction,
+    MemberDeadLetters,
     RefreshDeadLetters,
     SweepDeadLetters,
 )
@@ -35,6 +36,7 @@ QUEUES: Mapping[str, str] = {
     "alerts": "AlertFailuresQueueUrl",
     "surveys": "SurveyDeadLetterQueueUrl",
     "refreshes": "RefreshFailuresQueueUrl",
+    "members": "MemberSweepFailuresQueueUrl",
 }
 
 
@@ -61,6 +63,9 @@ def open_queue(name: str, stack: str, region: str | None) -> DeadLetterQueue:
         kind = SweepDeadLetters(function("SweepFunctionName"))
     elif name == "surveys":
         kind = SurveyDeadLetters(function("SurveyFunctionName"))
+    elif name == "members":
+        sweeps = SweepDeadLetters(function("SweepFunctionName"))
+        kind = MemberDeadLetters(sweeps, session.client("dynamodbstreams"))
     elif name == "refreshes":
         sweeps = SweepDeadLetters(function("SweepFunctionName"))
         kind = RefreshDeadLetters(sweeps, dynamodb, output("HistoryTableName"))

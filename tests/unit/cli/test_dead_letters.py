@@ -5,11 +5,13 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 
 from change_records import build_event, build_record
 from posture_cli.dead_letters.changes import SurveyDeadLetters
 from posture_cli.dead_letters.functions import (
     DeployedFunction,
+    MemberDeadLetters,
     RefreshDeadLetters,
     SweepDeadLetters,
 )
@@ -82,5 +84,40 @@ def test_one_sweep_makes_up_for_failed_refreshes(lambda_: Mock) -> None:
     dynamodb.get_item.return_value = {}
     unknown = "RetryAttemptsExhausted: see the refresh function's log"
     assert letters.explain(message) == letters.explain(build_message(context)) == unknown
+    assert letters.reprocess(message) == ""
+    assert lambda_.invoke.call_args.kwargs["FunctionName"] == "posture-sweep"
+
+
+def test_one_sweep_makes_up_for_members_and_the_stream_names_them(lambda_: Mock) -> None:
+    """The message has only the place of a record in the stream, which keeps it for a day."""
+    sweeps = SweepDeadLetters(DeployedFunction(lambda_, "posture-sweep"))
+    streams = Mock()
+    letters = MemberDeadLetters(sweeps, streams)
+    batch = {"streamArn": "arn", "shardId": "shard", "startSequenceNumber": "17", "batchSize": 3}
+    context = {"requestContext": {"condition": "RetryAttemptsExhausted"}}
+    message = build_message({**context, "DDBStreamBatchInfo": batch})
+    keys = [("member", "111122223333"), ("waivers", "#head"), ("member", "111122223333")]
+    streams.get_shard_iterator.return_value = {"ShardIterator": "iterator"}
+    streams.get_records.return_value = {
+        "Records": [
+            {"dynamodb": {"Keys": {"kind": {"S": kind}, "name": {"S": name}}}}
+            for kind, name in keys
+        ]
+    }
+    assert letters.describe(message)["event"] == "member sweep"
+    assert letters.explain(message) == "RetryAttemptsExhausted: 111122223333"
+    assert streams.get_shard_iterator.call_args.kwargs == {
+        "StreamArn": "arn",
+        "ShardId": "shard",
+        "ShardIteratorType": "AT_SEQUENCE_NUMBER",
+        "SequenceNumber": "17",
+    }
+    assert streams.get_records.call_args.kwargs == {"ShardIterator": "iterator", "Limit": 3}
+    streams.get_records.return_value = {"Records": []}
+    assert letters.explain(message).endswith("the stream has no such record any more")
+    trimmed: Any = {"Error": {"Code": "TrimmedDataAccessException", "Message": "trimmed"}}
+    streams.get_shard_iterator.side_effect = ClientError(trimmed, "GetShardIterator")
+    for each in (message, build_message(context)):
+        assert "see the sweep_member function's log" in letters.explain(each)
     assert letters.reprocess(message) == ""
     assert lambda_.invoke.call_args.kwargs["FunctionName"] == "posture-sweep"

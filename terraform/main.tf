@@ -12,7 +12,15 @@ terraform {
 }
 
 locals {
-  template = file(var.template_file)
+  template       = file(var.template_file)
+  shared_network = var.shared_network ? { SharedNetwork = "on" } : {}
+  organization = var.organization == null ? {} : {
+    MembersFrom         = "organization"
+    OrganizationId      = var.organization.id
+    MemberExternalId    = var.organization.external_id
+    MemberParents       = join(",", var.organization.parents)
+    OrganizationRoleArn = var.organization.role_arn
+  }
 }
 
 # CloudFormation takes a template of this size from S3 only.
@@ -28,7 +36,7 @@ resource "aws_s3_object" "template" {
 resource "aws_cloudformation_stack" "posture" {
   name         = var.stack_name
   template_url = "https://${data.aws_s3_bucket.packages.bucket_regional_domain_name}/${aws_s3_object.template.key}"
-  parameters   = merge(var.shared_network ? { SharedNetwork = "on" } : {}, var.parameters)
+  parameters   = merge(local.shared_network, local.organization, var.parameters)
   capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
   tags         = var.tags
 
@@ -36,6 +44,10 @@ resource "aws_cloudformation_stack" "posture" {
     precondition {
       condition     = !var.shared_network || lookup(var.parameters, "SharedNetwork", "on") == "on"
       error_message = "shared_network is true, but parameters has another SharedNetwork: remove one of them."
+    }
+    precondition {
+      condition     = length(setintersection(keys(local.organization), keys(var.parameters))) == 0
+      error_message = "organization is set, but parameters names MembersFrom or another parameter of it: remove one of them."
     }
   }
 }

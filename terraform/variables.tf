@@ -31,6 +31,22 @@ variable "shared_network" {
   default     = false
 }
 
+variable "organization" {
+  description = "Whether all accounts of an organization, or of the organizational units in parents, are members; the role is in the account of a delegated administrator, if that is another one."
+  type = object({
+    id          = string
+    external_id = string
+    parents     = optional(list(string), [])
+    role_arn    = optional(string, "")
+  })
+  default = null
+
+  validation {
+    condition     = var.organization == null || can(regex("^o-[a-z0-9]{10,32}$", var.organization.id))
+    error_message = "The organization's id must be o- and 10 to 32 letters and digits."
+  }
+}
+
 variable "tags" {
   description = "Tags of the stack and of its resources."
   type        = map(string)

@@ -56,6 +56,33 @@ run "rejects_a_shared_network_that_is_on_and_off" {
   expect_failures = [aws_cloudformation_stack.posture]
 }
 
+run "keeps_members_in_step_with_an_organization" {
+  variables {
+    organization = {
+      id          = "o-exampleorgid"
+      external_id = "an-external-id"
+      parents     = ["ou-abcd-11111111", "ou-abcd-22222222"]
+    }
+  }
+  assert {
+    condition     = aws_cloudformation_stack.posture.parameters["MembersFrom"] == "organization"
+    error_message = "The list must come from the organization."
+  }
+  assert {
+    condition     = aws_cloudformation_stack.posture.parameters["MemberParents"] == "ou-abcd-11111111,ou-abcd-22222222"
+    error_message = "The units must be separated by commas."
+  }
+}
+
+run "rejects_members_that_are_listed_twice" {
+  command = plan
+  variables {
+    organization = { id = "o-exampleorgid", external_id = "an-external-id" }
+    parameters   = { MembersFrom = "table" }
+  }
+  expect_failures = [aws_cloudformation_stack.posture]
+}
+
 run "rejects_a_name_that_makes_function_names_too_long" {
   command = plan
   variables {

@@ -21,4 +21,4 @@ def test_the_module_passes_its_own_tests(tmp_path: Path) -> None:
     assert start_terraform(folder, "fmt", "-check", "-recursive").returncode == 0
     done = start_terraform(folder, "test", "-no-color")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 passed, 0 failed" in done.stdout
+    assert "8 passed, 0 failed" in done.stdout

@@ -45,7 +45,7 @@ def find_rules(
     service: str, call: str, parameters: Mapping[str, Any] | None = None, **detail: Any
 ) -> set[str]:
     """Return the rules that match a call."""
-    event = build_event(service, call, parameters, **detail)
+    event: Any = build_event(service, call, parameters, **detail)
     patterns = {
         name: resolve(rule["Properties"]["EventPattern"]) for name, rule in ACCOUNT_RULES.items()
     }
@@ -188,7 +188,7 @@ def test_member_accounts_forward_such_calls(
     pattern = resolve(rule["EventPattern"], "posture-member")
     centre = RULES["TamperingMemberRule"]["Properties"]["EventPattern"]
     for stack, reported in (("posture-member", True), ("shop", False)):
-        event = build_event(service, call, fill(parameters, stack))
+        event: Any = build_event(service, call, fill(parameters, stack))
         about_all = "{}" not in json.dumps(parameters)
         for each in (pattern, centre):
             found = EventPattern(json.dumps(each), each).matches_event(event)
@@ -212,5 +212,5 @@ def test_a_member_account_has_two_rules_about_each_of_them(rule: str) -> None:
         ("RemoveTargets", {"rule": named}),
         ("PutTargets", {"rule": named}),
     ):
-        event = build_event("events", call, parameters)
+        event: Any = build_event("events", call, parameters)
         assert all(EventPattern(json.dumps(it), it).matches_event(event) for it in patterns), call

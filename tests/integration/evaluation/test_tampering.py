@@ -26,8 +26,8 @@ DEPLOYER = ApiCaller(ACCOUNT, "deploy", "ci", invoked_by="cloudformation.amazona
 
 def disable(stage: Stage, event_id: str = "e-1", **more: Any) -> dict[str, Any]:
     """Return the event of someone who disables the rule of changes now."""
-    more = {"time": stage.clock.time, "event_id": event_id} | more
-    return build_event("events", "DisableRule", {"name": RULE}, **more)
+    at = stage.clock.time
+    return build_event("events", "DisableRule", {"name": RULE}, time=at, event_id=event_id, **more)
 
 
 def wrap(event: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from posture.ec2.errors import describe_failure, is_busy
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot, VpcListing
 from posture.errors import describe_error
+from posture.evaluation.missed_changes import MissedChanges
 from posture.evaluation.scope import (
     FIRST_POLICY_UNITS,
     CostlyPoliciesError,
@@ -112,6 +113,8 @@ class RegionSweep:
         latest = evaluator.latest()
         access = records.pop(self.region.scope, None)
         unrecorded = self._acknowledge(records.pop(self.region.monitor, None))
+        # What a change leads to has an event; what a schedule finds may lack one.
+        missed = None if changes else MissedChanges(self._store, self._observer.now)
         try:
             listing = self._observer.list_vpcs()
             services = self._observer.collect_services(
@@ -173,11 +176,14 @@ class RegionSweep:
             result = _run_tasks(self.region, tasks, same, deadline or Deadline())
             remaining = tuple(pass_.scope(each) for later in slices[number:] for each in later)
             observed, tasks = [], {}
+            if missed:
+                missed.note(result.results, records)
             yield replace(
                 result,
                 failed={**result.failed, **failed},
                 failed_regions=failed_regions,
                 remaining=remaining,
+                without_event=missed.count(self.region) if missed and number == 1 else 0,
             )
 
     def _acknowledge(self, known: ScopeRecord | None) -> dict[Scope, str]:

@@ -25,6 +25,7 @@ class SweepResult:
 
     `failed` names each scope that could not be read or recorded, `failed_regions` each account, and
     why. `remaining` are VPCs that there was no time for, the least recently observed first.
+    `without_event` counts scopes in which earlier sweeps found changes that no event tells of.
     """
 
     region: Region
@@ -32,6 +33,7 @@ class SweepResult:
     failed: Mapping[Scope, str] = field(default_factory=dict)
     failed_regions: Mapping[Region, str] = field(default_factory=dict)
     remaining: tuple[Scope, ...] = ()
+    without_event: int = 0
 
     def describe_missing(self) -> tuple[str, ...]:
         """Describe what was not evaluated or recorded, and why; empty when all is done.
@@ -70,6 +72,7 @@ class SweepResult:
             "AccountsNotSwept": len(self.failed_regions),
             # Transitions that no event reported: events were lost, or AWS sends none.
             "FindingsRepaired": sum(len(each.transitions) for each in self.results),
+            "ChangesWithoutEvent": self.without_event,
             "ScopesUnchanged": sum(not each.evaluated for each in self.results),
             "StaleEvaluations": done.count(WriteOutcome.STALE),
             "FutureTimes": sum(each.was_ahead for each in self.results),
@@ -85,6 +88,7 @@ def merge_results(region: Region, parts: Iterable[SweepResult]) -> SweepResult:
         {scope: why for part in parts for scope, why in part.failed.items()},
         {where: why for part in parts for where, why in part.failed_regions.items()},
         tuple(scope for part in parts for scope in part.remaining),
+        sum(part.without_event for part in parts),
     )
 
 

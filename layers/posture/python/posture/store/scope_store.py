@@ -33,6 +33,7 @@ from posture.store.items import (
     transient_key,
 )
 from posture.store.last_observed import LastObservedTimes
+from posture.store.pending_causes import PendingCauses
 from posture.store.queries import KeyRange, StoredTable
 from posture.store.resource_index import ResourceIndex, digest_ids
 from posture.store.scope_record import (
@@ -183,6 +184,7 @@ class Store(StoredTable):
         self._actors = ActorDirectory(client, tables.history)
         self.last_observed = LastObservedTimes(client, tables.findings)
         self.snapshots = SnapshotTable(client, tables.findings)
+        self.pending_causes = PendingCauses(client, tables.findings)
 
     def load(self, scope: Scope) -> ScopeState:
         """Read a scope's record and unresolved findings, consistently.

@@ -1,0 +1,95 @@
+"""Changes that no event has told of: a sweep found their effect, and no late event explains it.
+
+CloudTrail delivers most events within 15 minutes, so the first sweep after half an hour decides
+(https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from datetime import datetime, timedelta
+
+from aws_lambda_powertools import Logger
+
+from posture.evaluation.scope import ScopeResult
+from posture.model.finding import Finding, Step
+from posture.model.scope import Region, Scope
+from posture.runtime.clock import TimeSource
+from posture.store.pending_causes import PendingCause, PendingCauses
+from posture.store.scope_store import Store, WriteOutcome
+
+WAIT = timedelta(minutes=30)  # for events, and for their second evaluation
+CONSISTENT = timedelta(minutes=6)  # EC2's answers may be five minutes old (docs/decisions/0040)
+FOUND = frozenset({Step.OPENED, Step.CHANGED, Step.RESOLVED})
+MAX_NAMED = 5  # changes that a log line names
+
+logger = Logger()
+
+
+class MissedChanges:
+    """The changes without an event in one store's scopes. A failure here fails no sweep."""
+
+    def __init__(self, store: Store, now: TimeSource) -> None:
+        self._store = store
+        self._pending: PendingCauses = store.pending_causes
+        self._now = now
+
+    def note(self, results: Iterable[ScopeResult], known: Container[Scope]) -> None:
+        """Note what a sweep found in known scopes, where only a call that is not known does it."""
+        for result in results:
+            if result.outcome is not WriteOutcome.COMMITTED or result.scope not in known:
+                continue
+            findings = [it.finding for it in result.transitions if it.step in FOUND]
+            unknown = [each for each in findings if not each.caused_by.possible]
+            if not unknown:
+                continue
+            at = unknown[0].updated_at
+            try:
+                if changed := self._find_changes(result.scope, at):
+                    keys = [(each.rule, each.resource) for each in unknown]
+                    self._pending.add(PendingCause(result.scope, at, keys, changed))
+            except Exception:
+                logger.exception("cause not looked for", extra={"scope": str(result.scope)})
+
+    def _find_changes(self, scope: Scope, at: datetime) -> list[str]:
+        """Find what a call must have changed in a scope that was evaluated just now."""
+        load = self._store.snapshots.load
+        after = load(scope, at)
+        before = load(scope, after.previous) if after and after.previous else None
+        if after is None or before is None:
+            return []
+        # Imported where it is needed: most sweeps find nothing.
+        from posture.attribution.missing_calls import find_missing_calls  # noqa: PLC0415
+
+        # What was made well before the scope was last seen as it was, is part of that.
+        since = (after.confirmed_at or before.observed_at) - CONSISTENT
+        known = (*before.changes, *before.later, *after.changes)
+        changes = [each for each in known if each.time >= since]
+        found = find_missing_calls(before.snapshot, after.snapshot, changes)
+        return [f"{it.part} {it.id} {it.name}".strip() for it in found][:MAX_NAMED]
+
+    def count(self, region: Region) -> int:
+        """Count the scopes in which earlier sweeps found changes that no event tells of by now.
+
+        Each counts once. What cannot be decided now is decided by the next sweep.
+        """
+        number = 0
+        try:
+            for cause in tuple(self._pending.find(region, self._now() - WAIT)):
+                findings = self._store.load_findings(cause.scope, cause.findings)
+                if any(_is_unexplained(each, cause.at) for each in findings):
+                    number += 1
+                    extra = {"scope": str(cause.scope), "changed": list(cause.changed)}
+                    logger.error("change without an event", extra={**extra, "at": str(cause.at)})
+                self._pending.remove(cause)
+        except Exception:
+            logger.exception("causes not looked for again", extra={"region": str(region)})
+        return number
+
+
+def _is_unexplained(finding: Finding, at: datetime) -> bool:
+    """Whether a finding still is as it was found then, and its cause is not known.
+
+    What is otherwise by now was perhaps an old answer of EC2, which is eventually consistent.
+    """
+    return finding.updated_at == at and not finding.caused_by.possible

@@ -120,7 +120,8 @@ release: $(DEV) ## build what is published: the stack, the command and their che
 	rm -rf dist
 	mkdir -p $(RELEASE)
 	$(BIN)/sam build --no-cached --build-dir $(RELEASE)/stack
-	cp -R member.yaml shared-events.yaml remediation.yaml samconfig.toml terraform README.md CHANGELOG.md LICENSE $(RELEASE)/
+	cp samconfig.toml $(RELEASE)/stack/ # sam deploy reads it from the template's folder
+	cp -R member.yaml shared-events.yaml remediation.yaml terraform README.md CHANGELOG.md LICENSE $(RELEASE)/
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 	cd dist && python3 -m zipfile -c $(notdir $(RELEASE)).zip $(notdir $(RELEASE)) && rm -r $(notdir $(RELEASE))
 	cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS

@@ -5,6 +5,7 @@ enforces the IAM policies of roles and the resource policies of topics.
 """
 
 import json
+import shutil
 import subprocess
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -46,12 +47,12 @@ class Deployed:
         return session.client(service, endpoint_url=self.url)
 
     def deploy(self, stack: str, **parameters: str) -> Mapping[str, str]:
-        """Run `sam deploy`; return the stack's outputs."""
+        """Run `sam deploy` as in a pipeline, which asks nothing; return the stack's outputs."""
         given = {"Architecture": "x86_64"} | parameters
         run_sam(
             self.shell,
-            *("deploy", "--template", str(self.built / "emulated.json"), "--stack-name", stack),
-            *("--no-confirm-changeset", "--capabilities", "CAPABILITY_IAM", "--resolve-s3"),
+            *("deploy", "--config-env", "pipeline", "--stack-name", stack),
+            *("--template", str(self.built / "emulated.json")),
             *("--parameter-overrides", *(f"{key}={value}" for key, value in given.items())),
         )
         stacks = self.create_client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
@@ -64,6 +65,7 @@ def run_sam(shell: Mapping[str, str], *command: str) -> str:
         [str(TOOLS / "sam"), *command],
         env=shell,
         cwd=ROOT,
+        stdin=subprocess.DEVNULL,
         check=False,
         capture_output=True,
         text=True,
@@ -97,6 +99,7 @@ def start_emulators(folder: Path) -> Iterator[Deployed]:
         shell |= {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": REGION}
         run_sam(shell, "build", "--no-cached", "--build-dir", str(folder))
         template = adapt_template((folder / "template.yaml").read_text(encoding="utf-8"))
+        shutil.copy(ROOT / "samconfig.toml", folder)  # as `make release` does
         (folder / "emulated.json").write_text(json.dumps(template), encoding="utf-8")
         yield Deployed(url, shell, folder)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from typing import Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
@@ -101,11 +102,11 @@ def parse(factory: ResponseParserFactory, service: str, operation: str, body: by
 
     botocore returns the elements themselves of a scalar that repeats.
     """
-    model = MODELS[service].operation_model(operation)
+    shape: Any = MODELS[service].operation_model(operation).output_shape
     parser = factory.create_parser(MODELS[service].protocol)
     answer = {"status_code": 200, "headers": {"x-amzn-requestid": "r"}, "body": body}
     try:
-        parsed = parser.parse(answer, model.output_shape)
+        parsed = parser.parse(answer, shape)
     except Exception as error:  # noqa: BLE001 - whatever botocore raises
         return f"{type(error)}: {error}"
     return json.dumps(parsed, sort_keys=True, default=_describe)
@@ -120,7 +121,7 @@ def _describe(value: object) -> str:
 @given(data=st.data())
 def test_answers_of_ec2_are_parsed_as_by_botocore(operation: str, data: st.DataObject) -> None:
     """Members may be missing, unknown or repeated, and tags may have a namespace."""
-    shape = MODELS["ec2"].operation_model(operation).output_shape
+    shape: Any = MODELS["ec2"].operation_model(operation).output_shape
 
     @st.composite
     def answers(draw: st.DrawFn) -> str:
@@ -138,7 +139,7 @@ def test_answers_of_ec2_are_parsed_as_by_botocore(operation: str, data: st.DataO
 @given(data=st.data())
 def test_answers_of_dynamodb_are_parsed_as_by_botocore(operation: str, data: st.DataObject) -> None:
     """Attribute values contain each other."""
-    shape = MODELS["dynamodb"].operation_model(operation).output_shape
+    shape: Any = MODELS["dynamodb"].operation_model(operation).output_shape
 
     @st.composite
     def answers(draw: st.DrawFn) -> object:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError
 from posture.model.scope import Scope
-from posture.store.attribute_values import deserialize, require_text, serialize
+from posture.store.attribute_values import Item, deserialize, require_text, serialize
 from posture.store.conditional_writes import pause_between
 from posture.store.items import naming_item
 from posture.store.queries import StoredTable
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, WriteRequestTypeDef
 
 KEPT = timedelta(days=90)  # CloudTrail's own event history reaches as far back
 BATCH = 25  # writes a BatchWriteItem call may hold
@@ -40,10 +40,16 @@ class ResourceIndex(StoredTable):
     def remember(
         self, scope: Scope, ids: frozenset[str], observed_at: datetime, *, new: bool = False
     ) -> None:
-        """Make these ids, and no others, lead to the scope.
+        """Make these ids, and no others, lead to the scope; a failed call may be repeated."""
+        self.put(self.list_changes(scope, ids, observed_at, new=new))
 
-        Only differences are written. An id that is gone stays for `KEPT`, because events about it
-        may still arrive. The call is idempotent, and may be repeated after a failure.
+    def list_changes(
+        self, scope: Scope, ids: frozenset[str], observed_at: datetime, *, new: bool = False
+    ) -> tuple[Item, ...]:
+        """List the items to put so that these ids, and no others, lead to the scope.
+
+        Only differences are listed. An id that is gone stays for `KEPT`, because events about it
+        may still arrive.
 
         Nothing is read of a `new` scope. Ids that a failed evaluation of it left are ended by the
         monthly comparison.
@@ -52,9 +58,24 @@ class ResourceIndex(StoredTable):
         expires_at = int((observed_at + KEPT).timestamp())
         found = sorted(each for each in ids if each not in known or known[each] is not None)
         gone = sorted(each for each, ends in known.items() if ends is None and each not in ids)
-        self._put(
-            [*((each, None) for each in found), *((each, expires_at) for each in gone)], scope
+        rows = [*((each, None) for each in found), *((each, expires_at) for each in gone)]
+        return tuple(
+            serialize({"resource": resource, "scope": str(scope), "expires_at": ends})
+            for resource, ends in rows
         )
+
+    def put(self, items: Sequence[Item]) -> None:
+        """Put items, whatever is stored.
+
+        Raises:
+            ConflictError: some remain unprocessed.
+        """
+        for start in range(0, len(items), BATCH):
+            self._write([{"PutRequest": {"Item": it}} for it in items[start : start + BATCH]])
+
+    def build_puts(self, items: Iterable[Item]) -> tuple[TransactWriteItemTypeDef, ...]:
+        """Build the same puts as parts of a transaction."""
+        return tuple({"Put": {"TableName": self._table, "Item": it}} for it in items)
 
     def find_scopes(self, ids: Iterable[str]) -> Mapping[str, frozenset[Scope]]:
         """Find the scopes of each id; an unknown id has none.
@@ -77,14 +98,6 @@ class ResourceIndex(StoredTable):
         for item in self._query("scope", str(scope), index="by-scope"):
             fields = deserialize(item)
             yield require_text(fields, "resource"), fields.get("expires_at")
-
-    def _put(self, rows: Sequence[tuple[str, int | None]], scope: Scope) -> None:
-        items = [
-            serialize({"resource": resource, "scope": str(scope), "expires_at": expires_at})
-            for resource, expires_at in rows
-        ]
-        for start in range(0, len(items), BATCH):
-            self._write([{"PutRequest": {"Item": it}} for it in items[start : start + BATCH]])
 
     def _write(self, batch: Sequence[WriteRequestTypeDef]) -> None:
         left: Sequence[WriteRequestTypeDef] = batch

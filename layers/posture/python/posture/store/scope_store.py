@@ -19,7 +19,7 @@ from posture.model.scope import Region, Scope
 from posture.model.verdict import Verdict
 from posture.runtime.settings import Tables
 from posture.store.actors import ActorDirectory
-from posture.store.attribute_values import StoredItem
+from posture.store.attribute_values import Item, StoredItem
 from posture.store.conditional_writes import ConditionFailedError, transact, update
 from posture.store.former_items import build_carry_over
 from posture.store.hash_chain import Chain
@@ -57,7 +57,12 @@ from posture.store.scope_record import (
     when_newer_than,
 )
 from posture.store.snapshots import Remembered, SnapshotTable
-from posture.store.transactions import TransactionPart, build_part_writes, split_into_parts
+from posture.store.transactions import (
+    MAX_ACTIONS,
+    TransactionPart,
+    build_part_writes,
+    split_into_parts,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -305,8 +310,9 @@ class Store(StoredTable):
     ) -> WriteResult:
         """Compare an evaluation with what is stored, and write what changed.
 
-        The resource index is written before the findings: a crash in between leaves ids too many,
-        which costs a needless evaluation, never ids too few.
+        The resource index is written in the transaction of the findings, or before them where it
+        has no room: a crash in between leaves ids too many, which costs a needless evaluation,
+        never ids too few.
 
         Args:
             evaluation: What was evaluated.
@@ -331,8 +337,11 @@ class Store(StoredTable):
                 steps = tuple(compare(state))
                 if state.record and (known := self._add_resolved(state, steps)):
                     state, steps = known, tuple(compare(known))
-                observed = self._observed_fields(state, evaluation, steps)
-                result = self._commit(state, evaluation, steps, observed)
+                observed = _observed_fields(state, evaluation, steps)
+                index = self._list_index_changes(state, evaluation)
+                if evaluation.resource_ids is not None:
+                    observed["ownership_digest"] = _digest_ids(evaluation)
+                result = self._commit(state, evaluation, steps, observed, index)
                 return replace(result, was_ahead=was_ahead)
             except ConditionFailedError:
                 state = None
@@ -382,33 +391,14 @@ class Store(StoredTable):
             transact(self._client, writes)
         return True
 
-    def _observed_fields(
-        self, state: ScopeState, evaluation: Evaluation, steps: Sequence[Transition]
-    ) -> dict[str, Any]:
-        """Return the scope record's fields on what was observed, and update the resource index."""
-        findings = apply_transitions(state.findings, steps).values()
-        fields = {
-            "counts": dict(Counter(each.status.value for each in findings if is_bad(each))),
-            **snapshot_fields(evaluation.snapshot_digest, evaluation.observed_at),
-            **coverage_fields(evaluation.coverage),
-            **passed_fields(evaluation.passed),
-            **(
-                {"dns": None}
-                if state.record and state.record.is_ahead_of(evaluation.latest)
-                else {}
-            ),
-            **dns_fields(evaluation.dns, evaluation.observed_at),
-            **_shared_fields(state, evaluation),
-        }
-        ids = evaluation.resource_ids
-        if ids is None:
-            return fields
-        digest = digest_ids(ids, evaluation.observed_at)
-        if state.record is None or state.record.ownership_digest != digest:
-            self.resource_index.remember(
-                evaluation.scope, ids, evaluation.observed_at, new=state.record is None
-            )
-        return {**fields, "ownership_digest": digest}
+    def _list_index_changes(self, state: ScopeState, evaluation: Evaluation) -> tuple[Item, ...]:
+        """List what is put into the resource index; nothing is read where its digest is stored."""
+        record, ids = state.record, evaluation.resource_ids
+        if ids is None or (record and record.ownership_digest == _digest_ids(evaluation)):
+            return ()
+        return self.resource_index.list_changes(
+            evaluation.scope, ids, evaluation.observed_at, new=record is None
+        )
 
     def _commit(
         self,
@@ -416,6 +406,7 @@ class Store(StoredTable):
         evaluation: Evaluation,
         steps: Sequence[Transition],
         observed: Mapping[str, Any],
+        index: Sequence[Item] = (),
     ) -> WriteResult:
         guard = when_absent()
         if state.record:
@@ -428,11 +419,6 @@ class Store(StoredTable):
             others = self.snapshots.build_writes(
                 evaluation.scope, remembered, former, evaluation.observed_at
             )
-        if not steps:
-            done = self._write(evaluation, None, observed, guard, others)
-            return WriteResult(WriteOutcome.UNCHANGED if done else WriteOutcome.STALE)
-        self._actors.remember(steps)
-        written: tuple[Transition, ...] = ()
         chain = state.record.chain if state.record else Chain()
         items = (
             build_items(
@@ -443,7 +429,14 @@ class Store(StoredTable):
             )
             for step in steps
         )
-        for part in split_into_parts(items, evaluation.at, chain, evaluation.name):
+        parts = split_into_parts(items, evaluation.at, chain, evaluation.name)
+        others = (*others, *self._add_index(index, parts, others))
+        if not steps:
+            done = self._write(evaluation, None, observed, guard, others)
+            return WriteResult(WriteOutcome.UNCHANGED if done else WriteOutcome.STALE)
+        self._actors.remember(steps)
+        written: tuple[Transition, ...] = ()
+        for part in parts:
             last = part.is_last
             if not self._write(
                 evaluation, part, observed if last else {}, guard, others if last else ()
@@ -452,6 +445,20 @@ class Store(StoredTable):
             written += part.transitions
             guard = when_following(part.commit, part.chain)
         return WriteResult(WriteOutcome.COMMITTED, written)
+
+    def _add_index(
+        self,
+        index: Sequence[Item],
+        parts: Sequence[TransactionPart],
+        others: Sequence[TransactWriteItemTypeDef],
+    ) -> tuple[TransactWriteItemTypeDef, ...]:
+        """Add changes of the resource index to the only transaction, or put them before it."""
+        is_one = len(parts) == 1 or bool(others and not parts)
+        size = sum(each.count_writes() for each in parts) + len(others) + len(index) + 1
+        if is_one and size <= MAX_ACTIONS:
+            return self.resource_index.build_puts(index)
+        self.resource_index.put(index)
+        return ()
 
     def _write(
         self,
@@ -496,6 +503,28 @@ class Store(StoredTable):
                 raise ConflictError(f"{evaluation.scope}: lost after {part.commit}") from None
             raise
         return True
+
+
+def _observed_fields(
+    state: ScopeState, evaluation: Evaluation, steps: Sequence[Transition]
+) -> dict[str, Any]:
+    """Return the scope record's fields on what was observed."""
+    findings = apply_transitions(state.findings, steps).values()
+    is_ahead = state.record is not None and state.record.is_ahead_of(evaluation.latest)
+    return {
+        "counts": dict(Counter(each.status.value for each in findings if is_bad(each))),
+        **snapshot_fields(evaluation.snapshot_digest, evaluation.observed_at),
+        **coverage_fields(evaluation.coverage),
+        **passed_fields(evaluation.passed),
+        **({"dns": None} if is_ahead else {}),
+        **dns_fields(evaluation.dns, evaluation.observed_at),
+        **_shared_fields(state, evaluation),
+    }
+
+
+def _digest_ids(evaluation: Evaluation) -> str:
+    """Digest the ids that lead to the scope."""
+    return digest_ids(evaluation.resource_ids or frozenset(), evaluation.observed_at)
 
 
 def _resolved_keys(finding: Finding, state: ScopeState) -> Iterator[str]:

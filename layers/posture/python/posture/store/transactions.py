@@ -23,6 +23,7 @@ from posture.store.items import TransitionItems, with_commit
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+MAX_ACTIONS = 100  # of one transaction
 MAX_WRITES = 94  # of findings and history rows; up to six more are the record and its snapshots
 MAX_BYTES = 3_000_000  # leaves a quarter for the scope record and for how DynamoDB counts
 
@@ -49,6 +50,10 @@ class TransactionPart:
     def is_last(self) -> bool:
         """Whether it completes the evaluation."""
         return self.number == self.parts
+
+    def count_writes(self) -> int:
+        """Count the writes of its items."""
+        return len(self.findings) + len(self.rows) + len(self.vacated)
 
 
 def split_into_parts(

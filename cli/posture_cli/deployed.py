@@ -29,7 +29,10 @@ OPTIONAL = {
         ("SurveyDeadLetterQueueUrl", "SurveyFunctionName", "RefreshFailuresQueueUrl"),
         "its parameter SharedNetwork is off",
     ),
-    "MemberSweepFailuresQueueUrl": "its parameter MembersFrom is parameter",
+    **dict.fromkeys(
+        ("MemberSweepFailuresQueueUrl", "SweepMemberFunctionName"),
+        "its parameter MembersFrom is parameter",
+    ),
 }
 
 

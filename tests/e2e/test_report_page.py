@@ -195,6 +195,30 @@ def test_filters_work(browser: Chrome, pages: dict[str, str]) -> None:
     assert shown(browser)[1] == sum(row["status"] == "resolved" for row in rows) > 0
 
 
+def test_a_region_is_chosen_for_the_whole_page(browser: Chrome, pages: dict[str, str]) -> None:
+    """By its row of the totals or by the filter of the findings: each follows the other."""
+    opened(browser, pages["hostile"])
+    rows = packed_rows(browser)
+    abroad = sum(row["region"] == "us-east-1" for row in rows)
+    buttons = {
+        it.get_attribute("data-region"): it
+        for it in browser.find_elements(By.CSS_SELECTOR, "#regions button")
+    }
+    assert list(buttons) == ["eu-west-1", "us-east-1", ""]
+    buttons["us-east-1"].send_keys(" ")
+    assert shown(browser) == (f"{abroad} of {len(rows)} findings", min(abroad, PAGE))
+    places = browser.find_elements(By.CSS_SELECTOR, "#places tbody tr")
+    assert [each.is_displayed() for each in places].count(True) == 1
+    assert not browser.find_elements(By.CSS_SELECTOR, "#networks > *")  # its paths are not stored
+    choice = browser.find_element(By.CSS_SELECTOR, "#filters [name=region]")
+    assert choice.get_property("value") == "us-east-1"
+    choice.send_keys("eu-west-1")
+    assert buttons["eu-west-1"].get_attribute("aria-pressed") == "true"
+    assert browser.find_elements(By.CSS_SELECTOR, "#networks > *")
+    buttons[""].send_keys(" ")
+    assert shown(browser)[0] == f"{len(rows)} findings"
+
+
 def resources(browser: Chrome) -> list[str]:
     """Return the resources that the page of the list shows, in its order."""
     shown = browser.find_elements(By.CSS_SELECTOR, "#list .resource")

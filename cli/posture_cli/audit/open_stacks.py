@@ -260,10 +260,11 @@ def _open_several(
 ) -> OpenStacks:
     """Open the stacks that exist; one that was not asked for by its Region may be absent."""
     opened, unread, absent = [], [], []
+    session = boto3.Session()
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="stack")
     try:
         with show_progress("finding the stacks", "regions", len(places)) as progress:
-            opening = [(each, pool.submit(open_tables, *each, named)) for each in places]
+            opening = [(each, pool.submit(open_tables, *each, named, session)) for each in places]
             for (stack, region), future in opening:
                 try:
                     opened.append(future.result())

@@ -17,6 +17,7 @@ from posture_cli.deployed import find_tables, open_dynamodb
 from posture_cli.failure import CommandError
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
@@ -105,17 +106,23 @@ class OpenTables:
             print_note(f"read {meter.units:g} read units in {meter.requests} requests")
 
 
-def open_tables(stack: str, region: str | None, named: Mapping[str, str | None]) -> OpenTables:
+def open_tables(
+    stack: str,
+    region: str | None,
+    named: Mapping[str, str | None],
+    session: boto3.Session | None = None,
+) -> OpenTables:
     """Open the tables of a stack.
 
     Args:
         stack: The stack.
         region: Its region.
         named: The tables that are needed, each with the table to use instead of the stack's.
+        session: The session of the caller, so that several stacks ask for credentials once.
 
     Raises:
         CommandError: There is no such stack, or it is not a posture stack.
     """
-    tables = find_tables(stack, region, named)
-    client = open_dynamodb(region)
+    tables = find_tables(stack, region, named, session)
+    client = open_dynamodb(region, session)
     return OpenTables(client, tables, CapacityMeter(client), stack)

@@ -192,7 +192,7 @@ def _total_regions(
             row.unknown += found.unknown
             row.waived += found.waived
             row.unread |= found.unread
-            accounts.setdefault(name, set()).add(place.account)
+            accounts.setdefault(name, set()).update([place.account] * bool(found.scopes))
     for each in networks:
         for name in (each.scope.region, TOTAL):
             paths.setdefault(name, Counter()).update(each.counts)

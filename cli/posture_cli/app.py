@@ -32,6 +32,7 @@ COMMANDS = {
     "verify": "check that the history and the findings were not altered",
     "tables": "restore the tables, or let a new stack take over those of a deleted one",
     "baseline": "what your organization requires: show, validate, apply",
+    "members": "the member accounts in the table: list, add, remove, release",
     "waiver": "accept a risk for a limited time: add, approve, list, revoke",
     "policy": "decide what an endpoint policy allows",
     "controls": "count what passes and fails each control of PCI DSS, NIST, SOC 2 …",

@@ -1,0 +1,173 @@
+"""`posture members`: lists the member accounts in the baseline table, adds and removes them."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from posture.model.instant import format_iso
+from posture.model.member import Member, MemberSource, MemberState
+from posture.model.scope import ACCOUNT
+from posture.store.members import MemberTable
+from posture_cli import deployed, exit_codes, options
+from posture_cli.command import CommandGroup
+from posture_cli.console import print_note
+from posture_cli.failure import CommandError
+from posture_cli.options import Output, argument
+from posture_cli.render.records import write_records
+from posture_cli.suggest import suggest
+from posture_cli.text import make_printable
+
+app = CommandGroup("The member accounts of a monitor that keeps them in its table.")
+COLUMNS = ("account", "state", "source", "swept", "due", "last_error")
+CSV_COLUMNS = (
+    "account", "state", "source", "since", "last_seen", "due_at", "swept_at", "age_seconds",
+    "due", "attempts", "last_error",
+)  # fmt: skip
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+# The output that a stack has only if its members are in the table.
+OUTPUT = "SweepMemberFunctionName"
+AccountsArgument = Annotated[list[str], argument("ACCOUNT...", "12-digit account IDs.")]
+
+
+@app.add("posture members list", "posture members list --all -o csv", name="list")
+def list_members(
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also list accounts that are no longer members.")
+    ] = False,
+    where: options.BaselineTableOptions,
+    output: options.OutputOption = Output.TABLE,
+) -> None:
+    """List the member accounts, those first that were swept longest ago.
+
+    "swept" is how long ago their last complete sweep began; "last_error" is why the one after it
+    was not complete.
+
+    Exit code: 0, or 2 on error; also if the item of a member cannot be read.
+    """
+    now = datetime.now(UTC)
+    stored = _open_table(where).load()
+    listed = [each for each in stored.members if everything or each.is_active]
+    listed.sort(key=lambda it: (not it.is_active, -it.measure_age(now), it.account))
+    if not stored.members:
+        print_note(
+            "no match: no account is in the table. With MembersFrom=parameter the parameter "
+            "MemberAccounts lists the members; with table, add them: posture members add ACCOUNT"
+        )
+    write_records((_build_record(each, now) for each in listed), COLUMNS, output, CSV_COLUMNS)
+    for reason in stored.unreadable.values():
+        print_note(make_printable(reason))
+    if stored.unreadable:
+        raise typer.Exit(exit_codes.ERROR)
+
+
+@app.add("posture members add 111111111111", "posture members add 111111111111 222222222222")
+def add(accounts: AccountsArgument, *, where: options.BaselineTableOptions) -> None:
+    """Make accounts members; each is swept within a minute.
+
+    Deploy member.yaml there first. The organization's list no longer changes these accounts:
+    posture members release lets it decide again.
+
+    Exit code: 0, or 2 on error.
+    """
+    _write(accounts, MemberState.ACTIVE, where)
+
+
+@app.add("posture members remove 111111111111")
+def remove(accounts: AccountsArgument, *, where: options.BaselineTableOptions) -> None:
+    """Stop monitoring accounts; their findings are resolved with this reason.
+
+    The organization's list does not add them again: posture members release lets it decide.
+
+    Exit code: 0, or 2 on error.
+    """
+    _write(accounts, MemberState.LEFT, where)
+
+
+@app.add("posture members release 111111111111")
+def release(accounts: AccountsArgument, *, where: options.BaselineTableOptions) -> None:
+    """Let the organization's list decide again whether accounts are members.
+
+    It decides at its next run, with MembersFrom=organization; until then nothing changes.
+
+    Exit code: 0, or 2 on error.
+    """
+    table, now = _open_table(where), datetime.now(UTC)
+    for member in _find_known(table, _check(accounts)):
+        table.put(member.account, member.state, MemberSource.ORGANIZATION, now)
+        print_note(f"released {member.account}, which is {member.state} until the next list")
+
+
+def _write(accounts: list[str], state: MemberState, where: options.BaselineTableOptions) -> None:
+    """Write all accounts or, if one of them is wrong, none."""
+    checked = _check(accounts)
+    if not where.baseline_table:
+        deployed.read_stack_output(where.stack, OUTPUT, where.region)
+    table, now = _open_table(where), datetime.now(UTC)
+    if state is MemberState.LEFT:
+        _find_known(table, checked)
+    for account in checked:
+        before = table.put(account, state, MemberSource.PERSON, now)
+        print_note(f"{account} is {state}{_describe_before(before, state)}")
+
+
+def _describe_before(before: Member | None, state: MemberState) -> str:
+    if before is None:
+        return ", for the first time"
+    return ", as before" if before.state is state else f"; it was {before.state}"
+
+
+def _check(accounts: Iterable[str]) -> tuple[str, ...]:
+    for each in accounts:
+        if not ACCOUNT.fullmatch(each):
+            raise typer.BadParameter(
+                make_printable(f"expected 12-digit account IDs, got {each!r}"),
+                param_hint="ACCOUNT",
+            )
+    return tuple(dict.fromkeys(accounts))
+
+
+def _find_known(table: MemberTable, accounts: Iterable[str]) -> tuple[Member, ...]:
+    """Return the members; refuse an account that never was one."""
+    found = [(account, table.get(account)) for account in accounts]
+    for account, member in found:
+        if member is None:
+            known = [each.account for each in table.load().members]
+            raise CommandError(
+                f"account {account} is not in the table, which `posture members list --all` "
+                f"prints{suggest(account, known)}"
+            )
+    return tuple(member for _, member in found if member)
+
+
+def _open_table(where: options.BaselineTableOptions) -> MemberTable:
+    tables = deployed.find_tables(where.stack, where.region, {"baseline": where.baseline_table})
+    return MemberTable(deployed.open_dynamodb(where.region), tables.baseline)
+
+
+def _build_record(member: Member, now: datetime) -> dict[str, Any]:
+    """Build the record of a member: its times, and for a table how long ago they were."""
+    age = round(member.measure_age(now))
+    times = {name: getattr(member, name) for name in ("since", "last_seen", "due_at", "swept_at")}
+    return {
+        "account": member.account,
+        "state": member.state.value,
+        "source": member.source.value,
+        **{name: format_iso(time) if time else None for name, time in times.items()},
+        "age_seconds": age if member.is_active else None,
+        "swept": f"{describe_age(age)} ago" if member.swept_at else "never",
+        "due": "yes" if member.is_due else "no",
+        "attempts": member.attempts,
+        "last_error": member.last_error,
+    }
+
+
+def describe_age(seconds: int) -> str:
+    """Describe a duration by its two largest units."""
+    if seconds >= DAY:
+        return f"{seconds // DAY} d {seconds % DAY // HOUR} h"
+    if seconds >= HOUR:
+        return f"{seconds // HOUR} h {seconds % HOUR // MINUTE} min"
+    return f"{seconds // MINUTE} min" if seconds >= MINUTE else f"{seconds} s"

@@ -1,0 +1,129 @@
+"""The commands about members: what they write, list and refuse."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import Result
+
+from audit_stage import posture
+from posture.model.member import Member, MemberSource, MemberState
+from posture.store.members import MemberTable
+from posture_cli.failure import CommandError
+from stack_tables import TABLES
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ONE, OTHER, THIRD = "111111111111", "222222222222", "333333333333"
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def table(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> MemberTable:
+    """Return the table, empty; every client has a region and credentials."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    return MemberTable(dynamodb, TABLES.baseline)
+
+
+def members(*arguments: str) -> Result:
+    """Run one of the commands."""
+    return posture("members", *arguments, "--baseline-table", TABLES.baseline)
+
+
+def listed(*arguments: str) -> list[dict[str, Any]]:
+    """Return the members that are listed."""
+    found: list[dict[str, Any]] = json.loads(members("list", *arguments, "-o", "json").stdout)
+    return found
+
+
+def read(table: MemberTable, account: str) -> Member:
+    """Return a member as it is stored."""
+    stored = table.get(account)
+    assert stored
+    return stored
+
+
+def test_a_person_adds_removes_and_releases_a_member(table: MemberTable) -> None:
+    """What a person wrote is the person's, until it is released."""
+    assert members("add", ONE, OTHER).exit_code == 0
+    added = read(table, ONE)
+    assert (added.state, added.source) == (MemberState.ACTIVE, MemberSource.PERSON)
+    assert added.is_due
+    assert added.since == added.last_seen
+    assert members("remove", ONE).exit_code == 0
+    removed = read(table, ONE)
+    assert (removed.state, removed.since) == (MemberState.LEFT, added.since)
+    assert [each["account"] for each in listed()] == [OTHER]
+    assert [each["account"] for each in listed("--all")] == [OTHER, ONE]
+    assert members("release", ONE).exit_code == 0
+    assert read(table, ONE).source is MemberSource.ORGANIZATION
+    assert read(table, ONE).state is MemberState.LEFT
+    assert members("add", ONE).exit_code == 0
+    assert read(table, ONE).since > added.since  # it is a member anew
+
+
+def test_a_list_names_ages_and_errors(table: MemberTable) -> None:
+    """Those first that were swept longest ago; for pipes with exact times."""
+    for account in (ONE, OTHER, THIRD):
+        table.put(account, MemberState.ACTIVE, MemberSource.ORGANIZATION, NOW - timedelta(days=9))
+    table.complete(read(table, ONE), NOW - timedelta(hours=3, minutes=5))
+    table.complete(read(table, OTHER), NOW - timedelta(hours=30))
+    table.give_up(read(table, OTHER), NOW, "AccessDenied: sts:AssumeRole \x1b[2J")
+    shown = members("list").stdout
+    assert shown.index(THIRD) < shown.index(OTHER) < shown.index(ONE)
+    assert "never" in shown
+    assert "1 d 6 h ago" in shown
+    assert "3 h 5 min ago" in shown
+    assert "AccessDenied" in shown
+    assert "\x1b[2J" not in shown
+    rows = list(csv.DictReader(io.StringIO(members("list", "-o", "csv").stdout)))
+    assert [each["account"] for each in rows] == [THIRD, OTHER, ONE]
+    assert float(rows[1]["age_seconds"]) >= 30 * 3_600
+    assert rows[0]["swept_at"] == ""
+    assert [each["due"] for each in rows] == ["yes", "no", "no"]
+
+
+@pytest.mark.parametrize("wrong", ["123", "arn:aws:iam::111111111111:root", "1111-1111-1111", ""])
+def test_what_is_no_account_is_refused_and_nothing_written(table: MemberTable, wrong: str) -> None:
+    """The message says what was expected; the right ones beside it are not written either."""
+    result = members("add", ONE, wrong)
+    assert result.exit_code == 2
+    assert "expected 12-digit account IDs" in result.stderr
+    assert table.load().members == ()
+
+
+def test_an_account_that_never_was_a_member_cannot_be_removed(table: MemberTable) -> None:
+    """A mistyped account is named with the nearest one, and nothing is written."""
+    members("add", ONE, OTHER)
+    result = members("remove", ONE, "222222222223")
+    assert isinstance(result.exception, CommandError)
+    assert "222222222223 is not in the table" in str(result.exception)
+    assert f"did you mean {OTHER}" in str(result.exception)
+    assert read(table, ONE).is_active
+
+
+def test_an_item_that_cannot_be_read_is_named_beside_the_others(table: MemberTable) -> None:
+    """The list is not complete, and the exit code says so."""
+    members("add", ONE)
+    table._client.put_item(
+        TableName=TABLES.baseline,
+        Item={"kind": {"S": "member"}, "name": {"S": OTHER}, "state": {"S": "gone"}},
+    )
+    result = members("list")
+    assert result.exit_code == 2
+    assert ONE in result.stdout
+    assert f"member / {OTHER} cannot be read" in result.stderr
+
+
+def test_an_empty_table_says_where_members_come_from(table: MemberTable) -> None:
+    """With the parameter, the table is not read."""
+    assert table.load().members == ()
+    result = members("list")
+    assert result.exit_code == 0
+    assert "MemberAccounts" in result.stderr

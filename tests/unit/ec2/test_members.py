@@ -1,4 +1,4 @@
-"""Observers of thousands of members: what is not used costs nothing, and what is used is bounded."""
+"""Observers of thousands of members: what is unused costs nothing, what is used has a bound."""
 
 from collections.abc import Callable
 from typing import Any

@@ -185,7 +185,8 @@ def test_a_member_admits_the_functions_of_the_central_stack(organization: Organi
     iam = organization.open_session(aws.region).client("iam")
     role = iam.get_role(RoleName=member.physical_id("LookRole"))["Role"]
     assert role["Arn"] == member.outputs["LookRoleArn"]
-    [statement] = role["AssumeRolePolicyDocument"]["Statement"]
+    trust: Any = role["AssumeRolePolicyDocument"]
+    [statement] = trust["Statement"]
     assert statement["Condition"]["StringEquals"] == {"sts:ExternalId": EXTERNAL_ID}
     patterns = [it for it in statement["Condition"]["ArnLike"]["aws:PrincipalArn"] if it]
     listed = aws.session.client("iam").list_roles()["Roles"]

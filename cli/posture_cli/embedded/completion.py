@@ -38,6 +38,8 @@ def complete_stack(session: boto3.Session, resources: Mapping[str, StackResource
         name, properties = resource.physical_id or logical_id, resource.properties
         if resource.type.startswith("AWS::EC2::"):
             _complete_network(session.client("ec2"), resource.type, name, properties)
+        elif resource.type.endswith("Policy"):
+            _put_policy(session, resource.type, properties)
         else:
             _complete_service(session, resource.type, name, properties)
 
@@ -65,7 +67,6 @@ def _complete_network(ec2: Any, kind: str, name: str, properties: Mapping[str, A
 def _complete_service(
     session: boto3.Session, kind: str, name: str, properties: Mapping[str, Any]
 ) -> None:
-    policy = json.dumps(properties.get("PolicyDocument"))
     match kind:
         case "AWS::DynamoDB::Table":
             dynamodb = session.client("dynamodb")
@@ -75,6 +76,19 @@ def _complete_service(
             )
             if ttl := properties.get("TimeToLiveSpecification"):
                 dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
+        case "AWS::SNS::Subscription":
+            session.client("sns").subscribe(**properties)
+        case "AWS::CloudWatch::Alarm":
+            session.client("cloudwatch").put_metric_alarm(AlarmName=name, **properties)
+        case "AWS::Events::Rule" if "ScheduleExpression" in properties:
+            # moto would send every event to a schedule's targets: it has no pattern.
+            ids = [target["Id"] for target in properties["Targets"]]
+            session.client("events").remove_targets(Rule=name, Ids=ids)
+
+
+def _put_policy(session: boto3.Session, kind: str, properties: Mapping[str, Any]) -> None:
+    policy = json.dumps(properties.get("PolicyDocument"))
+    match kind:
         case "AWS::SQS::QueuePolicy":
             for url in properties["Queues"]:
                 sqs = session.client("sqs")
@@ -83,10 +97,6 @@ def _complete_service(
             for arn in properties["Topics"]:
                 attribute = {"AttributeName": "Policy", "AttributeValue": policy}
                 session.client("sns").set_topic_attributes(TopicArn=arn, **attribute)
-        case "AWS::SNS::Subscription":
-            session.client("sns").subscribe(**properties)
-        case "AWS::CloudWatch::Alarm":
-            session.client("cloudwatch").put_metric_alarm(AlarmName=name, **properties)
         case "AWS::Events::EventBusPolicy":
             document = {"Version": "2012-10-17", "Statement": [_identify(properties)]}
             session.client("events").put_permission(
@@ -98,10 +108,6 @@ def _complete_service(
                 PolicyName=properties["PolicyName"],
                 PolicyDocument=policy,
             )
-        case "AWS::Events::Rule" if "ScheduleExpression" in properties:
-            # moto would send every event to a schedule's targets: it has no pattern.
-            ids = [target["Id"] for target in properties["Targets"]]
-            session.client("events").remove_targets(Rule=name, Ids=ids)
 
 
 def _identify(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`posture network`: shows which VPCs use whose central endpoints, and what breaks the way."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Annotated
 
@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from posture.analysis.central.answers import StepStatus
-from posture_cli import exit_codes, options
-from posture_cli.audit.open_tables import VpcMatrix, open_tables
+from posture_cli import options
+from posture_cli.audit.open_stacks import OpenStacks, open_stacks
+from posture_cli.audit.open_tables import OpenTables, VpcMatrix
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.commands.coverage import build_matrices
@@ -41,6 +42,7 @@ app = CommandGroup()
     "posture network --org --region eu-west-1",
     "posture network --accounts 111122223333,444455556666 --role SecurityAudit --region eu-west-1",
     "posture network --stack posture",
+    "posture network --stack posture --region all",
     "posture network --org --region eu-west-1 --output json",
 )
 def network(
@@ -60,38 +62,39 @@ def network(
     baseline requires the service of it.
 
     The command reads the VPCs and what they share now, read-only, with your own credentials, or
-    with --stack what the monitor observed last.
+    with --stack what the monitor observed last. With several regions, their stacks are read at the
+    same time.
 
-    Exit code: 0 when every path holds, 1 when one is broken or unknown, 2 on error.
+    Exit code: 0 when every path holds, 1 when one is broken or unknown, 2 on error, 4 when one of
+    several stacks could not be read.
     """
-    with show_progress("reading VPCs") as progress:
-        if stack:
-            if accounts.are_given or baseline or options.EVERY_REGION in (region or ()):
-                raise typer.BadParameter(
-                    "a deployed monitor has its own accounts, regions and baseline",
-                    param_hint="accounts, --baseline and --region all with --stack",
-                )
-            matrices = _read_stored(stack, region or ())
-        else:
+    stacks = OpenStacks(())
+    if stack:
+        if accounts.are_given or baseline:
+            raise typer.BadParameter(
+                "a deployed monitor has its own accounts and baseline",
+                param_hint="accounts and --baseline with --stack",
+            )
+        stacks = open_stacks(options.StacksOptions([stack], region), {"findings": None})
+        found = stacks.read(lambda it: [*_read_stored(it)], "reading the stored paths")
+        stacks.require_any()
+        relations = find_relations(chain.from_iterable(found))
+    else:
+        with show_progress("reading VPCs") as progress:
             read = read_organization(options.SourceOptions(region), accounts, progress)
-            matrices = build_matrices(read, load_baseline(baseline))
-        relations = find_relations(matrices)
+            relations = find_relations(build_matrices(read, load_baseline(baseline)))
     if output is Output.TABLE:
         _print_groups(group_spokes(relations))
     else:
         write_records([each.build_record() for each in relations], CSV_COLUMNS, output)
     if not relations:
         print_note("no VPC uses the endpoints of another")
-    if any(each.status is not StepStatus.HOLDS for each in relations):
-        raise typer.Exit(exit_codes.FINDINGS)
+    broken = any(each.status is not StepStatus.HOLDS for each in relations)
+    stacks.finish(found=broken, verbose=False)
 
 
-def _read_stored(stack: str, regions: Sequence[str]) -> Iterable[VpcMatrix]:
-    named = {"findings": None}
-    opened = [open_tables(stack, each, named) for each in dict.fromkeys(regions) or (None,)]
-    return chain.from_iterable(
-        each.read_matrices(it for it in each.list_scopes() if it.vpc_id) for each in opened
-    )
+def _read_stored(tables: OpenTables) -> Iterator[VpcMatrix]:
+    return tables.read_matrices(it for it in tables.list_scopes() if it.vpc_id)
 
 
 def _print_groups(groups: Sequence[SpokeGroup]) -> None:

@@ -19,6 +19,7 @@ from posture.model.verdict import Severity, Status
 from posture_cli import exit_codes
 from posture_cli.app import app
 from posture_cli.audit import open_stacks
+from posture_cli.failure import CommandError
 from stack_tables import create_tables
 
 ABROAD = replace(SCOPE, region="us-east-1")
@@ -174,7 +175,7 @@ def test_what_was_read_before_a_failure_stays(monkeypatch: pytest.MonkeyPatch) -
     def fail_later(items: Iterator[Any], size: int) -> tuple[list[Any], Exception | None]:
         part, _ = original(items, size)
         failed = bool(part) and part[0].scope == ABROAD
-        return part, open_stacks.CommandError("the network is down") if failed else None
+        return part, CommandError("the network is down") if failed else None
 
     monkeypatch.setattr(open_stacks, "_take", fail_later)
     *found, unread = list_records("findings", *BOTH, code=exit_codes.UNREAD)

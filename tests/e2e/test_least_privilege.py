@@ -37,6 +37,8 @@ ALL_FEATURES = {  # parameters that enable every optional feature
 }
 # Of the shared network, which test_shared_network.py reads.
 BY_SHARED_NETWORK = {"ReadFacts", "WriteCentralVpcs"}
+# Of members in the baseline table, which test_members.py writes.
+BY_MEMBERS = {"UpdateMembers"}
 # Used by DynamoDB, SQS, SNS and S3, as the conditions say.
 BY_SERVICES = {"UseKeyThroughServices", "EncryptExports"}
 
@@ -162,7 +164,7 @@ def find_allowed(statements: list[Mapping[str, Any]]) -> set[Use]:
     return {
         Use(action, _find_logical_id(resource))
         for statement in statements
-        if statement["Sid"] not in BY_LAMBDA | BY_SERVICES | BY_SHARED_NETWORK
+        if statement["Sid"] not in BY_LAMBDA | BY_SERVICES | BY_SHARED_NETWORK | BY_MEMBERS
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }

@@ -1,4 +1,8 @@
-"""`posture tables`: the drill of a restore, and the files by which a new stack adopts tables."""
+"""`posture tables`: the drill of a restore, and the files by which a new stack adopts tables.
+
+moto restores the present items, whatever the time is. It leaves out streams, expiry and recovery,
+as DynamoDB does, and billing mode and encryption, which DynamoDB keeps.
+"""
 
 import json
 from datetime import datetime

@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from posture.ec2.members import assume_member_roles
+from posture.ec2.observer import Observer
 from posture.errors import SettingsError
 from posture.evaluation.member_sweep import MemberSweeper
 from posture.runtime import clients
@@ -26,21 +27,21 @@ settings = Settings.from_env(os.environ)
 metrics.set_default_dimensions(stack=settings.stack)
 if not settings.members.in_table:
     raise SettingsError(f"MEMBERS: expected table, got {os.environ.get('MEMBERS', '')!r}")
+home = Observer(clients.ec2(settings.region.name), settings.region)
 watched = open_watched_accounts(clients.dynamodb(), settings)
 members = assume_member_roles(settings.region, settings.members, settings.partition, watched)
 shared = None
 if settings.network_table:
     # Imported where it is switched on: a cold start of the others need not wait for it.
     from posture.evaluation.shared_facts import build_shared_facts
-    from posture.runtime.clock import utc_now
 
-    shared = build_shared_facts(clients.dynamodb(), settings, watched, utc_now)
+    shared = build_shared_facts(clients.dynamodb(), settings, watched, home.now)
 sweeper = MemberSweeper(
     MemberTable(clients.dynamodb(), settings.tables.baseline),
-    members.open,
+    home,
+    members,
     Store(clients.dynamodb(), settings.tables, settings.keep_resolved),
     BaselineTable(clients.dynamodb(), settings.tables.baseline),
-    settings.region,
     shared=shared,
 )
 # The objects above live as long as the process, so the garbage collector skips them.

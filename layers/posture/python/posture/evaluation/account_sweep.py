@@ -53,7 +53,7 @@ def sweep_accounts(  # noqa: PLR0913 - the ports, and two things that tests cont
     deadline = deadline or Deadline()
     observers = (home, *members)
     if shared:
-        _store_central(shared, observers, deadline)
+        store_central_first(shared, observers, deadline)
     sweeps = [RegionSweep(observer, store, baselines, shared) for observer in observers]
     ordered = _sort_by_last_observed(sweeps, home.now(), chance)
     turns = deque(
@@ -77,7 +77,10 @@ def sweep_accounts(  # noqa: PLR0913 - the ports, and two things that tests cont
     return merge_results(home.region, results)
 
 
-def _store_central(shared: SharedFacts, observers: Sequence[Observer], deadline: Deadline) -> None:
+def store_central_first(
+    shared: SharedFacts, observers: Sequence[Observer], deadline: Deadline
+) -> None:
+    """Store the central VPCs that shared facts name and of which no snapshot is stored."""
     # Imported where the network is read: a cold start of the others need not wait for it.
     from posture.evaluation.central_first import store_central_vpcs  # noqa: PLC0415
 

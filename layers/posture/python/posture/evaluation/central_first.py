@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from aws_lambda_powertools import Logger
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from posture.runtime.deadline import Deadline
 
 ACCOUNTS_AT_ONCE = 8
+MOST_ASKED = 200  # accounts that are asked for endpoints whose owner no fact names, at one time
 MOST_BY_ADDRESS = 16  # VPCs that are read since an address of a record is in their blocks
 AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".aws")
 
@@ -98,7 +99,8 @@ def _locate_endpoints(
 ) -> Iterator[Scope]:
     """Find the VPCs of endpoints that are named and in no stored VPC.
 
-    The accounts whose facts name them are asked first: they most often own them.
+    The accounts whose facts name them are asked first: they most often own them. Of thousands of
+    others some are asked now, the rest the next time or when they are swept themselves.
     """
     owners = _find_owners(network)
     lost = frozenset(owners)
@@ -109,7 +111,8 @@ def _locate_endpoints(
             for account in observers
             if (account in naming) is is_first
         }
-        wanted = {account: ids for account, ids in wanted.items() if ids}
+        asked = ((account, ids) for account, ids in wanted.items() if ids)
+        wanted = dict(asked if is_first else islice(asked, MOST_ASKED))
         if not wanted or not deadline.allows():
             continue
         find = partial(_find_endpoints, observers, wanted)

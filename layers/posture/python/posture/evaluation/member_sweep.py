@@ -9,7 +9,7 @@ a record of its own, at the end of the stream, and there the account gets its ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
+from posture.ec2.members import MemberObservers
 from posture.ec2.observer import Observer
 from posture.errors import CorruptItemError, describe_error
-from posture.evaluation.account_sweep import sweep_accounts
+from posture.evaluation.account_sweep import store_central_first, sweep_accounts
 from posture.evaluation.region_sweep import RegionSweep
 from posture.evaluation.sweep_result import SweepResult, merge_results
 from posture.model.member import Member, MemberFigures, measure_members, select_to_ask
@@ -147,10 +148,10 @@ class MemberSweeper:
 
     Args:
         table: The members.
-        observer_of: Returns the observer of an account.
+        home: Observes the monitor's own account and Region.
+        members: Observe the members.
         store: Where findings are recorded.
         baselines: What is required.
-        home: The monitor's own account and Region.
         shared: The network that VPCs share; None where it is not read.
         now: The current time.
     """
@@ -158,19 +159,19 @@ class MemberSweeper:
     def __init__(  # noqa: PLR0913 - the ports
         self,
         table: MemberTable,
-        observer_of: Callable[[str], Observer],
+        home: Observer,
+        members: MemberObservers,
         store: Store,
         baselines: BaselineTable,
-        home: Region,
         *,
         shared: SharedFacts | None = None,
         now: TimeSource = utc_now,
     ) -> None:
         self._table = table
-        self._observer_of = observer_of
+        self._home = home
+        self._members = members
         self._store = store
         self._baselines = baselines
-        self._home = home
         self._shared = shared
         self._now = now
 
@@ -185,7 +186,7 @@ class MemberSweeper:
             deadline: When to stop.
         """
         deadline = deadline or Deadline()
-        result = MemberResult(self._home)
+        result = MemberResult(self._home.region)
         for account, records in _group_records(event["Records"]).items():
             try:
                 if not deadline.allows():
@@ -201,7 +202,7 @@ class MemberSweeper:
         return result
 
     def _settle(self, member: Member, result: MemberResult, deadline: Deadline) -> None:
-        if not member.is_due or member.account == self._home.account:
+        if not member.is_due or member.account == self._home.region.account:
             return
         began_at = self._now()
         if member.begun_at and member.attempts >= ATTEMPTS:
@@ -220,12 +221,15 @@ class MemberSweeper:
 
     def _sweep(self, member: Member, deadline: Deadline) -> SweepResult:
         """Sweep an account, or end the findings of one that left."""
-        region = Region(member.account, self._home.name)
+        observer = self._members.open(member.account)
         try:
-            observer = self._observer_of(member.account)
             if not member.is_active:
                 sweep = RegionSweep(observer, self._store, self._baselines, self._shared)
                 return sweep.end(LEFT, deadline)
+            if self._shared:
+                # Those of other accounts, or what this one depends on would be unknown at first.
+                everyone = (self._home, *self._members.values())
+                store_central_first(self._shared, everyone, deadline)
             return sweep_accounts(
                 observer,
                 (),
@@ -237,6 +241,7 @@ class MemberSweeper:
             )
         except Exception as error:
             logger.exception("member not swept", extra={"account": member.account})
+            region = observer.region
             return SweepResult(region, failed_regions={region: describe_error(error)})
 
     def _postpone(

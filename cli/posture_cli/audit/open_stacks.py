@@ -245,18 +245,19 @@ def open_stacks(where: StacksOptions, named: Mapping[str, str | None]) -> OpenSt
     everywhere = EVERY_REGION in regions
     if everywhere and all(named.values()):
         raise typer.BadParameter("all finds stacks by their name; leave out the names of tables")
+    required = frozenset(regions) - {EVERY_REGION}  # their stacks must be there
     if everywhere:
         caller = find_caller((EVERY_REGION,))
-        regions = list_regions(caller.session, caller.home)
+        regions = tuple(sorted({*list_regions(caller.session, caller.home), *required}, key=str))
     places = list(product(stacks, regions))
     if len(places) == 1 and not everywhere:
         [(stack, region)] = places
         return OpenStacks([open_tables(stack, region, named)])
-    return _open_several(places, named, everywhere=everywhere)
+    return _open_several(places, named, required)
 
 
 def _open_several(
-    places: Sequence[Place], named: Mapping[str, str | None], *, everywhere: bool
+    places: Sequence[Place], named: Mapping[str, str | None], required: frozenset[str | None]
 ) -> OpenStacks:
     """Open the stacks that exist; one that was not asked for by its Region may be absent."""
     opened, unread, absent = [], [], []
@@ -269,7 +270,7 @@ def _open_several(
                 try:
                     opened.append(future.result())
                 except EXPECTED as error:
-                    if everywhere and isinstance(error, StackNotFoundError):
+                    if region not in required and isinstance(error, StackNotFoundError):
                         absent.append(str(region))
                     else:
                         unread.append(_build_unread(stack, region, error))

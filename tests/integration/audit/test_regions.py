@@ -111,6 +111,14 @@ def test_all_finds_the_regions_that_have_such_a_stack() -> None:
     assert "stack posture in eu-central-1 was not read: " in result.stderr
 
 
+def test_a_region_that_is_named_beside_all_must_have_the_stack() -> None:
+    """It was expected there; the others were only looked for."""
+    result = run("findings", "--region", "all", "--region", "ap-south-1")
+    assert result.exit_code == exit_codes.UNREAD
+    assert "stack posture in ap-south-1 was not read: there is no stack" in result.stderr
+    assert "not monitored" not in result.stderr
+
+
 def test_all_is_refused_where_no_stack_or_only_tables_are_named() -> None:
     """Neither is an empty list: there is nothing that could be read."""
     result = run("findings", "--region", "all", "--stack", "other")

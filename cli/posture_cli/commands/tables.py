@@ -112,11 +112,11 @@ def adopt(
     """Write what CloudFormation needs to import the tables of a deleted stack into a new one.
 
     Findings, history, baseline and their key stay when a stack is deleted. This command finds the
-    tables by the stack's name, compares their keys, indexes, capacity and encryption with the
-    template, verifies the chains, and writes a template and a list of resources to the folder. It
-    changes nothing in AWS. It prints the commands that import the tables, as a stack of its own
-    with nothing else; then deploy as usual, which creates all other resources. A setting that
-    differs, such as the stream of a restored table, is changed by that deployment.
+    tables by the stack's name, compares their keys, indexes and capacity mode with the template,
+    verifies the chains, and writes a template and a list of resources to the folder. It changes
+    nothing in AWS. It prints the commands that import the tables, as a stack of its own with
+    nothing else; then deploy as usual, which creates all other resources. A setting that differs,
+    such as the stream of a restored table, is changed by that deployment.
 
     Exit code: 0 when the tables are intact, 1 when a chain is altered (the files are written all
     the same), 2 on error.

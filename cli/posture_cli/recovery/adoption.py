@@ -2,7 +2,8 @@
 
 CloudFormation does not compare an imported resource with the template: what differs would stay so.
 The import therefore declares the settings that a table has, and the deployment that follows changes
-those that the template declares otherwise. Keys and indexes must be those of the template.
+those that the template declares otherwise, such as the encryption of a table that has none. Keys
+and indexes must be those of the template.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-manually.html
 """
 
@@ -58,10 +59,12 @@ def build_adoption(
         problems.append(f"expected one key for all tables, found {', '.join(keys)}")
     if key and key.state != "Enabled":
         problems.append(f"key {key.id}: expected state Enabled, found {key.state}")
-    if problems or not key:
+    if key and key.manager != "CUSTOMER":
+        problems.append(f"key {key.id}: expected a customer managed key, found one of AWS")
+    if problems:
         raise CommandError("; ".join(problems))
-    described = {KEY: _describe_key(key)}
-    identifiers = {KEY: {"KeyId": key.id}}
+    described = {KEY: _describe_key(key)} if key else {}
+    identifiers = {KEY: {"KeyId": key.id}} if key else {}
     for kind, table in tables.items():
         logical_id = LOGICAL_IDS[kind]
         described[logical_id] = _describe_table(table, declared[logical_id]["Properties"])
@@ -118,8 +121,6 @@ def _list_differences(table: StoredTable, declared: Mapping[str, Any]) -> Iterat
     for what, is_now, expected in parts:
         if is_now != expected:
             yield f"table {table.name}: {what}: expected {expected}, found {is_now}"
-    if not table.key_arn:
-        yield f"table {table.name}: expected encryption with a customer managed key"
 
 
 def _describe_keys(holder: Mapping[str, Any], table: Mapping[str, Any]) -> str:
@@ -146,6 +147,7 @@ def _describe_table(table: StoredTable, declared: Mapping[str, Any]) -> dict[str
         "TimeToLiveSpecification": {"AttributeName": table.expiry, "Enabled": True}
         if table.expiry
         else None,
+        "SSESpecification": declared["SSESpecification"] if table.key_arn else None,
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": table.recovery},
         "DeletionProtectionEnabled": table.description.get("DeletionProtectionEnabled", False),
     }

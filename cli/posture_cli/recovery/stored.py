@@ -53,6 +53,7 @@ class StoredKey:
     Attributes:
         id: Its id, by which CloudFormation imports it.
         state: Its state; a key that waits for its deletion decrypts nothing.
+        manager: Who manages it: CUSTOMER or AWS.
         description: Its description.
         policy: Its key policy.
         rotates: Whether KMS rotates it.
@@ -60,6 +61,7 @@ class StoredKey:
 
     id: str
     state: str
+    manager: str
     description: str
     policy: Mapping[str, Any]
     rotates: bool
@@ -137,6 +139,7 @@ def read_key(arn: str, region: str | None) -> StoredKey:
     return StoredKey(
         described["KeyId"],
         described.get("KeyState", ""),
+        described.get("KeyManager", ""),
         described.get("Description", ""),
         json.loads(policy),
         client.get_key_rotation_status(KeyId=arn)["KeyRotationEnabled"],

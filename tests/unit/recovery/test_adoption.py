@@ -15,7 +15,7 @@ from posture_cli.recovery.stored import LOGICAL_IDS, StoredKey, StoredTable
 from stack_template import RESOURCES
 
 ARN = "arn:aws:kms:eu-west-1:111122223333:key/0a1b"
-KEY = StoredKey("0a1b", "Enabled", "Encrypts posture", {"Statement": []}, rotates=True)
+KEY = StoredKey("0a1b", "Enabled", "CUSTOMER", "Encrypts posture", {"Statement": []}, rotates=True)
 TEMPLATE = Template("template.yaml", RESOURCES)
 STREAMED = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 
@@ -127,10 +127,6 @@ HISTORY = describe("history")
             "billing mode: expected PAY_PER_REQUEST, found PROVISIONED",
         ),
         (
-            with_description(HISTORY, SSEDescription={}),
-            "table posture-history: expected encryption with a customer managed key",
-        ),
-        (
             with_description(HISTORY, SSEDescription={"KMSMasterKeyArn": f"{ARN}9"}),
             f"expected one key for all tables, found {ARN}, {ARN}9",
         ),
@@ -145,16 +141,36 @@ def test_what_the_stack_could_not_use_is_refused(changed: StoredTable, problem: 
 
 def test_all_differences_are_named_at_once() -> None:
     """A person corrects them together."""
-    broken = {kind: with_description(describe(kind), SSEDescription={}) for kind in LOGICAL_IDS}
+    billing = {"BillingMode": "PROVISIONED"}
+    broken = {
+        kind: with_description(describe(kind), BillingModeSummary=billing) for kind in LOGICAL_IDS
+    }
     with pytest.raises(CommandError) as raised:
-        adopt(None, **broken)
-    assert str(raised.value).count("customer managed key") == len(LOGICAL_IDS)
+        adopt(replace(KEY, state="Disabled"), **broken)
+    assert str(raised.value).count("found PROVISIONED") == len(LOGICAL_IDS)
+    assert "found Disabled" in str(raised.value)
 
 
-def test_a_key_that_cannot_decrypt_is_refused() -> None:
-    """It may wait for its deletion, which can be cancelled."""
-    with pytest.raises(CommandError, match="key 0a1b: expected state Enabled, found PendingDel"):
-        adopt(replace(KEY, state="PendingDeletion"))
+def test_tables_without_a_key_are_encrypted_by_the_deployment() -> None:
+    """It creates a key, so none is imported."""
+    tables = {kind: with_description(describe(kind), SSEDescription={}) for kind in LOGICAL_IDS}
+    adoption = adopt(None, **tables)
+    assert adoption.template["Resources"].keys() == set(LOGICAL_IDS.values())
+    for each in adoption.template["Resources"].values():
+        assert "SSESpecification" not in each["Properties"]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"state": "PendingDeletion"}, "expected state Enabled, found PendingDeletion"),
+        ({"manager": "AWS"}, "expected a customer managed key, found one of AWS"),
+    ],
+)
+def test_a_key_that_the_stack_cannot_have_is_refused(change: Any, problem: str) -> None:
+    """The deletion of a key can be cancelled while it waits."""
+    with pytest.raises(CommandError, match=f"key 0a1b: {problem}"):
+        adopt(replace(KEY, **change))
 
 
 def test_another_template_is_refused() -> None:

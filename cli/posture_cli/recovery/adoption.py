@@ -4,7 +4,7 @@ CloudFormation does not compare an imported resource with the template: what dif
 The import therefore declares the settings that a table has, and the deployment that follows changes
 those that the template declares otherwise, such as the encryption of a table that has none. Keys
 and indexes must be those of the template.
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-manually.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import.html
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ TOPIC = "arn:aws:sns:eu-west-1:111122223333:{}-AlertTopic-AB12"
 FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:{}-notify"
 TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/{}-FindingsTable-AB12"
 POLICY = "arn:aws:iam::111122223333:policy/{}-FunctionsPolicy-AB12"
+MACHINE = "arn:aws:states:eu-west-1:111122223333:stateMachine:{}-members"
 CHANGE_SET = "arn:aws:cloudformation:eu-west-1:111122223333:changeSet/deploy-1/0a1b2c"
 
 # What a call names, with {} for the name of the stack whose resource it is, and that name alone.
@@ -47,6 +48,8 @@ NAMED: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("pipes", "StopPipe", {"name": "{}-FindingsPipe-AB12"}, "{}-FindingsPipe-AB12"),
     ("pipes", "UpdatePipe", {"name": "{}-FindingsPipe-AB12"}, "{}-FindingsPipe-AB12"),
     ("pipes", "DeletePipe", {"name": "{}-FindingsPipe-AB12"}, "{}-FindingsPipe-AB12"),
+    ("states", "UpdateStateMachine", {"stateMachineArn": MACHINE}, "{}-members"),
+    ("states", "DeleteStateMachine", {"stateMachineArn": MACHINE}, "{}-members"),
     ("sqs", "DeleteQueue", {"queueUrl": QUEUE}, "{}-ChangesQueue-AB12"),
     ("sqs", "PurgeQueue", {"queueUrl": QUEUE}, "{}-ChangesQueue-AB12"),
     ("sqs", "SetQueueAttributes", {"queueUrl": QUEUE}, "{}-ChangesQueue-AB12"),

@@ -36,6 +36,7 @@ SOURCES = frozenset(
         "scheduler",
         "sns",
         "sqs",
+        "states",
     )
 )
 CLOUDFORMATION = "cloudformation.amazonaws.com"
@@ -47,6 +48,7 @@ PARAMETERS = (
     "topicArn",
     "subscriptionArn",
     "functionName",
+    "stateMachineArn",
     "tableName",
     "resourceArn",
     "resource",
@@ -63,7 +65,7 @@ PARAMETERS = (
 )
 # What stands before the name in an ARN, and what stands after it.
 BEFORE = re.compile(
-    r"(?:function:|log-group:|alarm:|(?:table|key|stack|changeSet|trail|schedule)/"
+    r"(?:function:|stateMachine:|log-group:|alarm:|(?:table|key|stack|changeSet|trail|schedule)/"
     r"|(?:role|policy|rule|pipe|event-bus)/(?:.*/)?)"
 )
 IS_WHOLE = re.compile(r"(?:role|policy|rule|pipe|event-bus)/")
@@ -75,7 +77,7 @@ def is_tampering(record: Any) -> bool:
         return False
     detail = record.get("detail")
     source = detail.get("eventSource") if isinstance(detail, Mapping) else None
-    return WRAPPER in record or source in SOURCES
+    return WRAPPER in record or (isinstance(source, str) and source in SOURCES)
 
 
 def parse_tampering(record: Mapping[str, Any]) -> Change:
@@ -90,6 +92,13 @@ def parse_tampering(record: Mapping[str, Any]) -> Change:
     event = record.get(WRAPPER, record)
     if not isinstance(event, Mapping):
         raise MalformedChangeError(f"{WRAPPER}: expected an event, got {quote(event)}")
+    try:
+        return _parse(event)
+    except RecursionError:
+        raise MalformedChangeError("record: the JSON is nested too deeply") from None
+
+
+def _parse(event: Mapping[str, Any]) -> Change:
     detail, path = get_detail(event)
     account = find_account(event, detail)
     if not account:

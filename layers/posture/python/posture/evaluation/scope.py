@@ -154,10 +154,12 @@ class ProofAllowance:
 
     def __init__(self, scopes: int) -> None:
         self._left = iter(range(scopes))
+        self.is_spent = False
 
     def take(self) -> bool:
         """Whether those of one more scope are proven."""
-        return next(self._left, None) is not None
+        self.is_spent = self.is_spent or next(self._left, None) is None
+        return not self.is_spent
 
 
 class CostlyPoliciesError(Exception):
@@ -250,7 +252,8 @@ class ScopeEvaluator:
             return ScopeResult(scope, WriteOutcome.STALE, was_ahead=was_ahead), False
         if record and record.has_later_facts(shared_at, latest):
             raise OutdatedFactsError(f"{scope}: evaluated with later shared facts")
-        results = evaluate_rules(observed, policy_units, is_first=record is None)
+        proposes = not (self._proofs and self._proofs.is_spent)
+        results = evaluate_rules(observed, policy_units, is_first=record is None, proposes=proposes)
         if self._proofs:
             results = replace(results, proofs=self._proofs)
         return self._record(observed, results, state), record is None
@@ -447,8 +450,11 @@ def evaluate_rules(
     policy_units: int = VPC_POLICY_UNITS,
     *,
     is_first: bool = False,
+    proposes: bool = True,
 ) -> RuleResults:
     """Evaluate all rules for a snapshot; none for an exempt scope.
+
+    Unless it `proposes`, no commands are built for remediations, since none would be proven.
 
     Raises:
         CostlyPoliciesError: Its endpoint policies take more work than `policy_units`, which are
@@ -466,7 +472,9 @@ def evaluate_rules(
         return RuleResults(evaluate_region_access(snapshot, baseline))
     shared = observed.facts.network if observed.facts else None
     whole = observed.facts.whole if observed.facts else None
-    context = VpcContext(snapshot, baseline, policy_units, shared=shared, whole=whole)
+    context = VpcContext(
+        snapshot, baseline, policy_units, proposes=proposes, shared=shared, whole=whole
+    )
     if policy_units < VPC_POLICY_UNITS and _has_unfinished_policies(context):
         raise CostlyPoliciesError("its endpoint policies take long to decide")
     coverage, verdicts = _coverage(context), evaluate_context(context)

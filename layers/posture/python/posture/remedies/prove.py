@@ -186,6 +186,8 @@ class Prover:
                 return proven
             problems.append(problem)
         advice = next((each for each in candidates if not each.command), candidates[0])
+        if not problems and not self._context.proposes:
+            problems.append(NOT_CHECKED)
         if not problems:
             return advice
         return Remediation(f"{advice.text} {NO_COMMAND}: {problems[0]}.")

@@ -109,12 +109,13 @@ class CentralPath:
 
 def find_deciding_step(steps: Iterable[CentralStep]) -> CentralStep | None:
     """Find the first broken step, else the first unknown or partial one; None if all hold."""
-    listed = tuple(steps)
-    for status in (StepStatus.BROKEN, StepStatus.UNKNOWN, StepStatus.PARTLY):
-        for each in listed:
-            if each.status is status:
-                return each
-    return None
+    found: dict[StepStatus, CentralStep] = {}
+    for each in steps:
+        if each.status is StepStatus.BROKEN:
+            return each
+        if each.status is not StepStatus.HOLDS:
+            found.setdefault(each.status, each)
+    return found.get(StepStatus.UNKNOWN) or found.get(StepStatus.PARTLY)
 
 
 def list_missing(steps: tuple[CentralStep, ...]) -> Iterator[str]:

@@ -48,6 +48,7 @@ class Named:
         return Named(self.endpoint_ids | other.endpoint_ids, self.addresses | other.addresses)
 
 
+@cache_by_identity(4096)
 def list_named(zone: HostedZone) -> Named:
     """List the endpoints and addresses that the records of a zone name."""
     ids: set[str] = set()

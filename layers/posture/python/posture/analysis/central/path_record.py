@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from posture.analysis.central.answers import CentralPath, CentralStep, NameAnswer
+from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.coverage import Cell
 
 Json = dict[str, Any]
@@ -55,9 +56,7 @@ def _build_paths(paths: Iterable[CentralPath]) -> list[Json]:
     """Build a record of each distinct path; its steps are about, subject, status and account."""
     found: dict[tuple[object, ...], Json] = {}
     for path in paths:
-        steps = tuple(
-            (each.kind.value, each.subject, each.status.value, each.account) for each in path.steps
-        )
+        steps = tuple(map(_build_step, path.steps))
         record = found.setdefault(
             (path.endpoint.id, steps),
             {
@@ -71,3 +70,8 @@ def _build_paths(paths: Iterable[CentralPath]) -> list[Json]:
         )
         record["interfaces"].append(path.interface.id)
     return list(found.values())
+
+
+@cache_by_identity(4096)  # many services and subnets share the steps of a path
+def _build_step(step: CentralStep) -> tuple[str, ...]:
+    return step.kind.value, step.subject, step.status.value, step.account

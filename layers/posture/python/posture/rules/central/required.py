@@ -11,6 +11,7 @@ from posture.model.network import EndpointType, Facet, Service
 from posture.model.verdict import Remediation, Severity
 from posture.rules.central.offers import Offer, list_offers
 from posture.rules.central.steps import (
+    advise,
     build_evidence,
     build_failure,
     build_unknown,
@@ -102,6 +103,7 @@ def _fail(
         severity=Severity.MEDIUM if some else None,
         evidence=(*found.evidence, *costs),
         concerns=found.concerns | {each.endpoint.id for each in offers},
+        remediation=advise(use),
         propose=lambda: _propose(vpc, use, create, sentence=use.is_central or bool(offers)),
     )
 

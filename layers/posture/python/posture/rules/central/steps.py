@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from posture.analysis.central.answers import CentralStep, NameOutcome, StepKind, StepStatus
+from posture.analysis.central.identity import cache_by_identity
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation
 from posture.rules.central.use import Break, CentralUse
@@ -75,8 +76,12 @@ def propose_repairs(vpc: VpcContext, use: CentralUse) -> tuple[Remediation, ...]
     # Few findings need it, and it needs the edits.
     from posture.rules.remediation.central import propose_central  # noqa: PLC0415
 
-    step = use.deciding
-    return (*propose_central(vpc, use), build_remediation(ADVICE[step.kind] if step else ""))
+    return (*propose_central(vpc, use), advise(use))
+
+
+def advise(use: CentralUse) -> Remediation:
+    """Return a sentence on what repairs the deciding step."""
+    return build_remediation(ADVICE[use.deciding.kind] if use.deciding else "")
 
 
 def build_evidence(use: CentralUse) -> Iterator[Evidence]:
@@ -174,6 +179,7 @@ def describe_misnamed(use: CentralUse) -> str:
     return ""
 
 
+@cache_by_identity(4096)  # many services share the steps of a path
 def _describe_step(step: CentralStep) -> Evidence:
     record = {
         "step": step.kind.value,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from monitor_stage import ANY_ADDRESS, Stage, batch, event
 from posture.changes.batch import parse_sqs_event
+from tampering_calls import NAMED, build_event
 
 SAMPLES = [
     json.loads(path.read_text())
@@ -63,6 +64,26 @@ def test_a_record_of_any_shape_is_read_or_refused_with_a_reason(record: Any) -> 
     """A mutated record never fails its neighbour."""
     good = RECORDS[0]
     read = parse_sqs_event(batch(json.dumps({"detail-type": "x", "detail": record}), event(good)))
+    assert [each.message_id for each in read.received][-1] == "m-2"
+    assert len(read.received) + len(read.rejected) == 2
+    assert all(each.reason for each in read.rejected)
+
+
+@st.composite
+def tampering_mutants(draw: st.DrawFn) -> Any:
+    """Return the event of a call that can stop the monitor, with one or two parts replaced."""
+    service, call, parameters, _ = draw(st.sampled_from(NAMED))
+    record = {"tampering": build_event(service, call, parameters)}
+    for _ in range(draw(st.integers(1, 2))):
+        record = replaced(record, draw(st.sampled_from(paths_of(record)[1:])), draw(JSON))
+    return record if draw(st.booleans()) else record["tampering"]
+
+
+@settings(max_examples=150, suppress_health_check=list(HealthCheck), deadline=None)
+@given(body=tampering_mutants())
+def test_a_call_of_any_shape_is_read_or_refused_with_a_reason(body: Any) -> None:
+    """A mutated call on the monitor never fails its neighbour."""
+    read = parse_sqs_event(batch(json.dumps(body), event(RECORDS[0])))
     assert [each.message_id for each in read.received][-1] == "m-2"
     assert len(read.received) + len(read.rejected) == 2
     assert all(each.reason for each in read.rejected)

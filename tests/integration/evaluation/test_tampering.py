@@ -240,3 +240,12 @@ def test_a_sweep_ends_no_other_finding_with_it(stage: Stage) -> None:
     stage.sweep()
     assert load(stage)[RULE].status is FindingStatus.OPEN
     assert not stage.findings(HOME.scope)
+
+
+def test_names_of_any_length_are_recorded(stage: Stage) -> None:
+    """A caller chooses the user agent, and some of the names."""
+    long = "x" * 60_000
+    event = build_event("events", "DisableRule", {"name": long}, userAgent=long, event_id=long)
+    assert not stage.evaluate(wrap(event)).failed
+    (finding,) = load(stage).values()
+    assert finding.resource.startswith("xxx")

@@ -6,15 +6,18 @@ DEMO := $(VENV)/demo.installed
 DEV := $(VENV)/dev.installed
 MINISTACK := $(VENV)/ministack/installed
 CHECKOV := $(VENV)/checkov/installed
+COSMIC_RAY := $(VENV)/cosmic-ray/installed
 INSTALL := pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
 WORKERS ?= 2
+# A file's tests share what they set up. By their order, the files that take longest come first.
+BALANCED := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator invoke image scan test coverage faults mutants bench compare check hooks format docs \
-  lock release clean
+.PHONY: help demo emulator invoke image scan test coverage faults nightly mutants mutants-sample \
+  bench compare check hooks format docs lock release clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(DEMO) ## run the demo on this machine, without an AWS account
 	$(BIN)/posture demo
@@ -46,12 +49,12 @@ image: $(DEV) ## build a replacement for Lambda's base image (needs root, deboot
 	.ci/lambda-image/build $(BIN)/python
 
 test: $(DEV) $(MINISTACK) ## run all tests; those that need Docker or a browser are skipped without it
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(WORKERS) $(BALANCED)
 
 coverage: export COVERAGE_FILE := $(VENV)/coverage/data
 coverage: $(DEV) ## measure the branch coverage of the unit and integration tests
 	@rm -rf $(VENV)/coverage && mkdir $(VENV)/coverage
-	$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist loadfile tests/unit tests/integration
+	$(BIN)/coverage run -m pytest -q -n $(WORKERS) $(BALANCED) tests/unit tests/integration
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -60,8 +63,15 @@ SEED ?= 0
 faults: $(DEV) ## inject every fault into every AWS call, and into STORIES=100 random runs from SEED=0
 	FAULT_STORIES=$(STORIES) $(BIN)/pytest tests/faults -q --hypothesis-seed=$(SEED)
 
+nightly: ## run 300 fault stories from a seed that changes daily, with every fault at every call
+	$(MAKE) faults STORIES=300 SEED=$(shell date +%Y%m%d)
+
 mutants: $(DEV) ## plant faults in the pure core, each of which the tests must notice
 	$(BIN)/python tests/mutation/run.py
+
+MUTANTS ?= 4
+mutants-sample: $(COSMIC_RAY) ## let cosmic-ray plant MUTANTS=4 faults in each module, chosen by SEED=0
+	PYTHONPATH=tests $(BIN)/python tests/mutation/sample.py $(MUTANTS) $(SEED)
 
 bench: $(DEV) ## measure a burst of changes, a sweep, one change, a cold start and an alert digest
 	$(BIN)/python benchmarks/run.py
@@ -106,6 +116,7 @@ lock: ## resolve pyproject.toml again into requirements/ (needs uv)
 	$(LOCK_CLI) --group build --constraint requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --group ministack --universal --python-version 3.11 -o requirements/ministack.txt
 	$(LOCK) --group checkov --universal --python-version 3.11 -o requirements/checkov.txt
+	$(LOCK) --group cosmic-ray --universal --python-version 3.11 -o requirements/cosmic-ray.txt
 	$(LOCK) --group image --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 	  -o requirements/image.txt
 	$(LOCK) --group functions --universal --python-version 3.13 --no-emit-package boto3 \
@@ -147,4 +158,9 @@ $(MINISTACK): requirements/ministack.txt $(DEV)
 $(CHECKOV): requirements/checkov.txt $(DEV)
 	$(PYTHON) -m venv $(VENV)/checkov
 	$(VENV)/checkov/bin/$(INSTALL) requirements/checkov.txt
+	touch $@
+
+$(COSMIC_RAY): requirements/cosmic-ray.txt $(DEV)
+	$(PYTHON) -m venv $(VENV)/cosmic-ray
+	$(VENV)/cosmic-ray/bin/$(INSTALL) requirements/cosmic-ray.txt
 	touch $@

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEY = {"scope": {"S": "a"}, "item": {"S": "1"}}
-OTHER = {"scope": {"S": "a"}, "item": {"S": "2"}}
-OLD = {
+OTHER: Any = {"scope": {"S": "a"}, "item": {"S": "2"}}
+OLD: Any = {
     **KEY,
     "count": {"N": "1"},
     "names": {"SS": ["x"]},

@@ -60,9 +60,29 @@ def install(peer: Peer, folder: Path = PEERS) -> None:
         ([sys.executable, "-m", "venv", str(home)], "is python3-venv installed?"),
         ([*pip, f"{peer.package}=={peer.version}"], "is the package index reachable?"),
     ):
-        if subprocess.run(command, stdout=sys.stderr, check=False).returncode:  # noqa: S603
-            raise SystemExit(f"{' '.join(command)}\nfailed: {hint}")
+        _run(command, hint)
     ready.touch()
+
+
+def install_monitor(folder: Path = PEERS) -> None:
+    """Install this project alone, as its users do: the libraries of the tests slow its imports."""
+    ready = folder / "posture/bin/python"
+    if not ready.exists():
+        _run([sys.executable, "-m", "venv", str(folder / "posture")], "is python3-venv installed?")
+    pip = [str(ready), "-m", "pip", "install", "--no-input", "--quiet"]
+    again = ["--force-reinstall", "--no-deps", str(PEERS.parent)]
+    for what in ([str(PEERS.parent)], again):  # its libraries are kept, its own code is not
+        _run([*pip, *what], "is the package index reachable?")
+
+
+def _run(command: list[str], hint: str) -> None:
+    """Run a command; pip prints its progress.
+
+    Raises:
+        SystemExit: it failed; the text names it.
+    """
+    if subprocess.run(command, stdout=sys.stderr, check=False).returncode:  # noqa: S603
+        raise SystemExit(f"{' '.join(command)}\nfailed: {hint}")
 
 
 def _dotted(version: tuple[int, int]) -> str:
@@ -70,12 +90,13 @@ def _dotted(version: tuple[int, int]) -> str:
 
 
 def main() -> None:
-    """Install both, or report an unsupported Python before anything is downloaded."""
+    """Install both and this project; an unsupported Python is reported before any download."""
     misfits = [why for peer in ALL if (why := peer.explain_misfit(sys.version_info[:2]))]
     if misfits:
         raise SystemExit("\n".join(misfits))
     for peer in ALL:
         install(peer)
+    install_monitor()
 
 
 if __name__ == "__main__":

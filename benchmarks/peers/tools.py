@@ -126,7 +126,7 @@ class PostureScan(Tool):
     def build_command(self, region: str, folder: Path, questions: Sequence[str]) -> list[str]:
         """Return the command."""
         del folder, questions
-        posture, baseline = str(ROOT / ".venv/bin/posture"), str(HERE / "baseline.yaml")
+        posture, baseline = str(PEERS / "posture/bin/posture"), str(HERE / "baseline.yaml")
         options = ["--region", region, "--baseline", baseline, "--no-fixes"]
         return [posture, "scan", *options, "-o", "json"]
 

@@ -111,6 +111,18 @@ def test_units_are_listed_with_the_units_in_them(organization: OrganizationList)
     assert organization.calls.count("ListAccountsForParent") == 3
 
 
+def test_a_suspended_account_leaves_though_its_unit_is_listed(
+    organization: OrganizationList,
+) -> None:
+    """It has not moved."""
+    unit = organization.add_unit("unit", organization.root)
+    stays, suspended = organization.add("stays", unit), organization.add("off", unit)
+    organization.execute(unit)
+    organization.suspend(suspended)
+    assert not organization.execute(unit)
+    assert organization.list_states() == {stays: "active", suspended: "left"}
+
+
 def test_all_pages_of_units_are_read(organization: OrganizationList) -> None:
     """Two on each page, and two accounts on each page."""
     units = [organization.add_unit(f"unit{number}", organization.root) for number in range(3)]
@@ -120,14 +132,18 @@ def test_all_pages_of_units_are_read(organization: OrganizationList) -> None:
 
 
 def test_what_a_person_decided_stays(organization: OrganizationList) -> None:
-    """A member that the organization does not list, and one that is not wanted."""
-    unwanted, wanted = organization.add("unwanted"), "111111111111"
-    organization.add("one")
-    organization.decide(unwanted, MemberState.LEFT, LONG_AGO)
-    organization.decide(wanted, MemberState.ACTIVE, LONG_AGO)
-    before = [organization.read(each) for each in (unwanted, wanted)]
+    """A member that the organization lists, too, or does not, and one that is not wanted."""
+    unwanted, listed = organization.add("unwanted"), organization.add("listed")
+    decided = {
+        unwanted: MemberState.LEFT,
+        listed: MemberState.ACTIVE,
+        "111111111111": MemberState.ACTIVE,
+    }
+    for account, state in decided.items():
+        organization.decide(account, state, LONG_AGO)
+    before = [organization.read(each) for each in decided]
     assert not organization.execute()
-    assert [organization.read(each) for each in (unwanted, wanted)] == before
+    assert [organization.read(each) for each in decided] == before
 
 
 @pytest.mark.parametrize(

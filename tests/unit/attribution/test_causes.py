@@ -192,7 +192,7 @@ class Judged(StateVerdicts):
         self._stated = alone, completed
 
     def find(self, number: int) -> dict[VerdictKey, Verdict]:
-        """Return a failure for an `x`."""
+        """Return a failure for an `x`, and a lesser one for an `o`."""
         return self._fail(self._stated[0][number])
 
     def find_completed(self, number: int) -> dict[VerdictKey, Verdict]:
@@ -200,7 +200,8 @@ class Judged(StateVerdicts):
         return self._fail(self._stated[1][number])
 
     def _fail(self, mark: str) -> dict[VerdictKey, Verdict]:
-        return {("route-missing", "subnet-0a"): verdict()} if mark == "x" else {}
+        found = {"x": verdict(), "o": verdict(evidence=())}.get(mark)
+        return {("route-missing", "subnet-0a"): found} if found else {}
 
 
 UNSEEN = Difference("route_tables", "rtb-9", "routes", None, None, frozenset({"rtb-9"}))
@@ -269,6 +270,21 @@ def test_calls_of_one_second_that_change_the_same_are_candidates(
     answer = Attributor(found, Judged(found, ".xx", ""), {}, VPC).attribute(step).attribution
     candidates = ", ".join(each.event_name for each in answer.candidates)
     assert (f"= {answer.cause.event_name}" if answer.cause else candidates) == named
+
+
+@pytest.mark.parametrize(("alone", "named"), [("oox", "b"), ("oxx", "a"), (".ox", "b")])
+def test_what_changed_a_verdict_is_what_led_to_the_present_one(alone: str, named: str) -> None:
+    """Not what made it fail, where its evidence was another one."""
+    states = [State(None, None, at(-9), network(), Baseline())]
+    for number, event in enumerate("ab"):
+        cause = Cause(event, event, "arn", at(number - 5))
+        states.append(State(cause, None, cause.time, None, Baseline(), True, (UNSEEN,)))
+    found = Trace(tuple(states))
+    (step,) = find_transitions(SCOPE, {}, [verdict()], observed_at=at(0))
+    attributor = Attributor(found, Judged(found, alone, ""), {}, VPC)
+    answer = attributor.attribute(replace(step, step=Step.CHANGED)).attribution
+    assert answer.cause is not None
+    assert answer.cause.event_name == named
 
 
 def test_a_refused_call_of_the_same_second_is_a_candidate() -> None:

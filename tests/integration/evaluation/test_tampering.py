@@ -4,8 +4,6 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
-
 from monitor_stage import HOME, Stage, batch
 from posture.model.finding import CauseKind, Finding, FindingStatus, Step
 from posture.model.instant import format_iso

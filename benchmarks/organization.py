@@ -23,6 +23,7 @@ import organization_builders
 from organization_builders import HUB, HUB_TABLE, Organization, build_organization
 from organization_stage import OrganizationStage
 from posture.model.network import Snapshot
+from posture.runtime.garbage import keep_loaded_objects
 
 SECOND = timedelta(seconds=1)
 
@@ -35,8 +36,8 @@ def build_stage(spokes: int, services: int) -> tuple[OrganizationStage, Syntheti
     session = boto3.Session(region_name=REGION)
     aws = SyntheticAws(session, {}, {})
     stage = OrganizationStage(build_client(session, "dynamodb"), organization, create=False)
-    gc.collect()  # as the functions do
-    gc.freeze()
+    gc.collect()
+    keep_loaded_objects()  # as the functions do
     return stage, aws
 
 

@@ -1,6 +1,5 @@
 """The consumer of the changes queue: it evaluates the VPCs that a batch of changes concerns."""
 
-import gc
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from posture.evaluation.changes import Evaluator
 from posture.evaluation.scope_resolver import ScopeResolver
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
+from posture.runtime.garbage import keep_loaded_objects
 from posture.runtime.metrics import add_counts
 from posture.runtime.settings import Settings
 from posture.store.baselines import BaselineTable
@@ -53,8 +53,7 @@ evaluator = Evaluator(
         shared=shared,
     )
 )
-# The objects above live as long as the process, so the garbage collector skips them.
-gc.freeze()
+keep_loaded_objects()
 
 
 @logger.inject_lambda_context

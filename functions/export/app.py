@@ -1,6 +1,5 @@
 """The scheduled export of the ends of all hash chains to a bucket with Object Lock."""
 
-import gc
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from posture.errors import SettingsError
 from posture.evidence.export import LockedBucket, export_chain_ends
 from posture.runtime import clients
+from posture.runtime.garbage import keep_loaded_objects
 from posture.runtime.settings import Settings
 from posture.store.chain_ends import ExportHeader
 from posture.store.findings import Findings
@@ -27,8 +27,7 @@ if settings.evidence is None:
 findings = Findings(clients.dynamodb(), settings.tables.findings)
 waivers = WaiverTable(clients.dynamodb(), settings.tables.baseline)
 bucket = LockedBucket(clients.s3(), settings.evidence)
-# The objects above live as long as the process, so the garbage collector skips them.
-gc.freeze()
+keep_loaded_objects()
 
 
 @logger.inject_lambda_context

@@ -1,6 +1,5 @@
 """The consumer of the findings' stream: it reports opened, changed and resolved findings."""
 
-import gc
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from posture.notification.notify import BatchResponse, Notifier
 from posture.notification.ports import NotificationPorts, Topic
 from posture.notification.security_hub import SecurityHub
 from posture.runtime import clients
+from posture.runtime.garbage import keep_loaded_objects
 from posture.runtime.settings import Settings
 from posture.store.history import History
 
@@ -40,8 +40,7 @@ notifier = Notifier(
     ),
     rules,
 )
-# The objects above live as long as the process, so the garbage collector skips them.
-gc.freeze()
+keep_loaded_objects()
 
 
 @logger.inject_lambda_context

@@ -1,6 +1,5 @@
 """The consumer of the shared network's stream: it evaluates what a changed fact concerns."""
 
-import gc
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from posture.evaluation.scope_resolver import ScopeResolver
 from posture.evaluation.shared_facts import build_shared_facts
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
+from posture.runtime.garbage import keep_loaded_objects
 from posture.runtime.metrics import add_counts
 from posture.runtime.settings import Settings
 from posture.store.baselines import BaselineTable
@@ -51,8 +51,7 @@ refresher = Refresher(
     shared,
     Findings(clients.dynamodb(), settings.tables.findings),
 )
-# The objects above live as long as the process, so the garbage collector skips them.
-gc.freeze()
+keep_loaded_objects()
 
 
 @logger.inject_lambda_context

@@ -1,6 +1,5 @@
 """The survey of the shared network: what a batch of changes concerns, or all of it on schedule."""
 
-import gc
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from posture.errors import SettingsError
 from posture.organization.members import open_members
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
+from posture.runtime.garbage import keep_loaded_objects
 from posture.runtime.metrics import add_counts
 from posture.runtime.settings import Settings
 from posture.store.shared_network import SharedNetworkTable
@@ -28,8 +28,7 @@ if not settings.network_table:
 watched = open_watched_accounts(clients.dynamodb(), settings)
 network = SharedNetworkTable(clients.dynamodb(), settings.network_table)
 clients_of = open_members(settings.region, settings.members, settings.partition)
-# The objects above live as long as the process, so the garbage collector skips them.
-gc.freeze()
+keep_loaded_objects()
 
 
 @logger.inject_lambda_context

@@ -1,6 +1,5 @@
 """The scheduled sweep: it evaluates the whole region, whatever events were received."""
 
-import gc
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from posture.ec2.observer import Observer
 from posture.evaluation.account_sweep import sweep_accounts
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
+from posture.runtime.garbage import keep_loaded_objects
 from posture.runtime.metrics import add_counts
 from posture.runtime.settings import Settings
 from posture.store.baselines import BaselineTable
@@ -41,8 +41,7 @@ if settings.members.in_table:
     from posture.store.members import MemberTable
 
     table = MemberTable(clients.dynamodb(), settings.tables.baseline)
-# The objects above live as long as the process, so the garbage collector skips them.
-gc.freeze()
+keep_loaded_objects()
 
 
 @logger.inject_lambda_context

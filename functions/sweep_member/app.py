@@ -1,6 +1,5 @@
 """The consumer of the baseline table's stream: it sweeps the member accounts that are due."""
 
-import gc
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from posture.errors import SettingsError
 from posture.evaluation.member_sweep import MemberSweeper
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
+from posture.runtime.garbage import keep_loaded_objects
 from posture.runtime.metrics import add_counts
 from posture.runtime.settings import Settings
 from posture.store.baselines import BaselineTable
@@ -44,8 +44,7 @@ sweeper = MemberSweeper(
     BaselineTable(clients.dynamodb(), settings.tables.baseline),
     shared=shared,
 )
-# The objects above live as long as the process, so the garbage collector skips them.
-gc.freeze()
+keep_loaded_objects()
 
 
 @logger.inject_lambda_context

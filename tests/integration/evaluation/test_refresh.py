@@ -1,8 +1,10 @@
 """What a changed fact of the shared network concerns is evaluated again, and nothing else."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -18,12 +20,15 @@ from organization_builders import (
 )
 from organization_stage import OrganizationStage
 from posture.evaluation.refresh import Refresher
-from posture.evaluation.scope import ScopeEvaluator
+from posture.evaluation.scope import POLICY_RULES, ScopeEvaluator
+from posture.lifecycle.diff import get_material
 from posture.model.finding import CauseKind
 from posture.model.network import Snapshot
 from posture.model.scope import Region
 from posture.model.shared_kind import SharedKind
 from posture.model.shared_network import HostedZone
+from posture.rules.engine import evaluate_context
+from posture.rules.rule_catalogue import VPC_RULES
 from posture.runtime.deadline import Deadline
 from posture.store.scope_record import ScopeRecord
 from posture.store.scope_store import WriteOutcome
@@ -282,3 +287,53 @@ def test_what_a_refresh_wrote_is_verified(stage: OrganizationStage) -> None:
     assert [each.fault for each in results] == [None] * len(results)
     late = Verifier(stage.dynamodb, TABLES, now=lambda: stage.now - timedelta(hours=1))
     assert all(each.fault for each in late.verify_all([]))
+
+
+def test_rules_that_read_no_changed_fact_keep_what_is_stored_of_them(
+    stage: OrganizationStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scope records, and the open findings, are those of an evaluation of all rules."""
+    asked: list[frozenset[str]] = []
+    everything = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+    open_policy = json.dumps({"Statement": [everything]})
+
+    def open_up(vpc: Snapshot) -> Snapshot:
+        opened = {name: replace(it, policy=open_policy) for name, it in vpc.endpoints.items()}
+        return replace(vpc, endpoints=opened)
+
+    bad, *good = SPOKES
+    stage.organization = stage.organization.edit_vpc(bad, open_up)
+    stage.evaluate(bad)
+    intact = stage.organization
+    monkeypatch.setattr("posture.evaluation.refresh.MAX_PROVEN", 0)
+    states = []
+    for keeps in (True, False):
+
+        def watch(context: Any, rules: Any = VPC_RULES, *, keeps: bool = keeps) -> Any:
+            listed = tuple(rules)
+            asked.append(frozenset(VPC_RULES) - frozenset(listed) if keeps else frozenset())
+            return evaluate_context(context, listed)
+
+        monkeypatch.setattr("posture.evaluation.scope.evaluate_context", watch)
+        if not keeps:
+            monkeypatch.setattr("posture.evaluation.scope._list_kept_rules", lambda *_: frozenset())
+        stage.organization = empty_zone(intact)
+        stage.survey()
+        assert stage.refresh().dependents == len(SPOKES) + 1
+        states.append(
+            {
+                name: (
+                    stage.load(name).passed,
+                    {key: get_material(it.verdict) for key, it in stage.list_open(name).items()},
+                )
+                for name in (*SPOKES, HUB)
+            }
+        )
+        stage.organization = intact
+        stage.survey()
+        stage.refresh()
+    assert states[0] == states[1]
+    assert POLICY_RULES in {frozenset(rule.id for rule in rules) for rules in asked}
+    assert any(key[0] in POLICY_RULES for key in states[0][bad][1])
+    for name in good:
+        assert any(each.partition("/")[0] in POLICY_RULES for each in states[0][name][0]), name

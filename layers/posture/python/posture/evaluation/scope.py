@@ -28,11 +28,12 @@ from posture.model.change import Change
 from posture.model.dns import DnsAttributes
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.finding import Transition
-from posture.model.network import Facet, Snapshot
+from posture.model.network import EndpointType, Facet, Snapshot
 from posture.model.region_access import AnySnapshot, RegionAccess
 from posture.model.scope import NO_NAMES, Scope, ScopeNames
 from posture.model.verdict import Verdict
 from posture.policy.decided_policy import is_unfinished
+from posture.rules import endpoint_policies
 from posture.rules.control_counts import list_passed_checks
 from posture.rules.engine import (
     evaluate_context,
@@ -41,12 +42,13 @@ from posture.rules.engine import (
     is_rule_error,
 )
 from posture.rules.rule import VPC_POLICY_UNITS, EndpointServiceContext, VpcContext
+from posture.rules.rule_catalogue import VPC_RULES
 from posture.runtime.clock import TimeSource
 from posture.runtime.code_version import compute_code_digest
 from posture.store.baselines import BaselineTable
 from posture.store.last_observed import Observation
 from posture.store.resource_ids import collect_resource_ids, collect_service_ids
-from posture.store.scope_record import CLOCK_TOLERANCE, Json
+from posture.store.scope_record import CLOCK_TOLERANCE, Json, ScopeRecord
 from posture.store.scope_store import (
     Evaluation,
     ScopeState,
@@ -65,6 +67,7 @@ VPC_GONE = "VPC gone"
 SERVICE_GONE = "endpoint service gone"
 EXEMPT = "exempt"
 ATTEMPTS = 3  # with later facts of the shared network each time
+POLICY_RULES = frozenset(each.id for each in endpoint_policies.RULES)
 FIRST_POLICY_UNITS = VPC_POLICY_UNITS // 8  # a VPC whose policies take more is evaluated last
 # Where one of these is denied, the ids that lead to the scope are not all known.
 IDENTIFYING = frozenset(Facet) - {
@@ -113,7 +116,8 @@ class RuleResults:
     """The verdicts on a scope, and its coverage matrix.
 
     They are not `repeatable` where a rule or the matrix failed: the next evaluation may succeed.
-    `context` is what they were evaluated in; None where they have no remediations to prove.
+    `context` is what they were evaluated in; None where they have no remediations to prove. `kept`
+    are the rules that were not evaluated: what is stored of them is their answer.
     """
 
     verdicts: tuple[Verdict, ...] = ()
@@ -122,6 +126,13 @@ class RuleResults:
     context: VpcContext | EndpointServiceContext | None = None
     is_first: bool = False  # of its scope, so that most of its findings are new
     proofs: ProofAllowance | None = None  # None where there is no limit for many scopes
+    kept: frozenset[str] = frozenset()
+
+    def list_passed(self, record: ScopeRecord | None) -> frozenset[str]:
+        """List the checks that passed, of the rules that were not evaluated as they are stored."""
+        passed = frozenset(map(str, list_passed_checks(self.verdicts)))
+        stored = (record.passed if record and self.kept else None) or frozenset()
+        return passed | {each for each in stored if each.partition("/")[0] in self.kept}
 
     def prove(self, steps: tuple[Transition, ...]) -> tuple[Transition, ...]:
         """Replace the remediations of findings that open or change by proven ones."""
@@ -253,7 +264,10 @@ class ScopeEvaluator:
         if record and record.has_later_facts(shared_at, latest):
             raise OutdatedFactsError(f"{scope}: evaluated with later shared facts")
         proposes = not (self._proofs and self._proofs.is_spent)
-        results = evaluate_rules(observed, policy_units, is_first=record is None, proposes=proposes)
+        kept = frozenset() if proposes else _list_kept_rules(observed, record)
+        results = evaluate_rules(
+            observed, policy_units, is_first=record is None, proposes=proposes, kept=kept
+        )
         if self._proofs:
             results = replace(results, proofs=self._proofs)
         return self._record(observed, results, state), record is None
@@ -421,14 +435,16 @@ class ScopeEvaluator:
             resource_ids=_resource_ids(observed.snapshot),
             snapshot_digest=observation.snapshot_digest if results.repeatable else "",
             verdicts=results.verdicts,
-            passed=frozenset(map(str, list_passed_checks(results.verdicts))),
+            passed=results.list_passed(state.record),
             latest=self.latest(),
             shared=facts.used if facts else None,
             remember=recorder.remember,
         )
         recorded = self._store.record(
             evaluation,
-            lambda stored: recorder.compare(stored, lambda now: _compare(observed, results, now)),
+            lambda stored: recorder.compare(
+                stored, lambda now: _compare(observed, results, now, state)
+            ),
             state,
         )
         return _result(observed.scope, recorded)
@@ -451,10 +467,12 @@ def evaluate_rules(
     *,
     is_first: bool = False,
     proposes: bool = True,
+    kept: frozenset[str] = frozenset(),
 ) -> RuleResults:
     """Evaluate all rules for a snapshot; none for an exempt scope.
 
-    Unless it `proposes`, no commands are built for remediations, since none would be proven.
+    Unless it `proposes`, no commands are built for remediations, since none would be proven. Rules
+    whose stored answers are `kept` are left out.
 
     Raises:
         CostlyPoliciesError: Its endpoint policies take more work than `policy_units`, which are
@@ -475,11 +493,29 @@ def evaluate_rules(
     context = VpcContext(
         snapshot, baseline, policy_units, proposes=proposes, shared=shared, whole=whole
     )
-    if policy_units < VPC_POLICY_UNITS and _has_unfinished_policies(context):
+    if not kept and policy_units < VPC_POLICY_UNITS and _has_unfinished_policies(context):
         raise CostlyPoliciesError("its endpoint policies take long to decide")
-    coverage, verdicts = _coverage(context), evaluate_context(context)
+    rules = [each for each in VPC_RULES if each.id not in kept]
+    coverage, verdicts = _coverage(context), evaluate_context(context, rules)
     repeatable = coverage is not None and not any(map(is_rule_error, verdicts))
-    return RuleResults(verdicts, coverage, repeatable, context, is_first)
+    return RuleResults(verdicts, coverage, repeatable, context, is_first, kept=kept)
+
+
+def _list_kept_rules(observed: ObservedScope, record: ScopeRecord | None) -> frozenset[str]:
+    """List the rules whose stored answers hold: only the facts of the shared network changed.
+
+    That is so if the digest with the former facts is the stored one. The rules about endpoint
+    policies, which take a third of an evaluation, read of these facts only who may use an interface
+    endpoint.
+    """
+    snapshot, known = observed.snapshot, record.shared if record else None
+    if not (record and record.passed is not None and known and isinstance(snapshot, Snapshot)):
+        return frozenset()
+    if any(each.type is EndpointType.INTERFACE for each in snapshot.endpoints.values()):
+        return frozenset()
+    code = compute_code_digest()
+    former = digest_snapshot(snapshot, observed.waivers, code, known.view)
+    return POLICY_RULES if former == record.snapshot_digest else frozenset()
 
 
 def _has_unfinished_policies(context: VpcContext) -> bool:
@@ -492,16 +528,22 @@ def _has_unfinished_policies(context: VpcContext) -> bool:
 
 
 def _compare(
-    observed: ObservedScope, results: RuleResults, state: ScopeState
+    observed: ObservedScope, results: RuleResults, state: ScopeState, read: ScopeState
 ) -> tuple[Transition, ...]:
-    """Return what changed since the stored state."""
+    """Return what changed since the stored state.
+
+    Raises:
+        OutdatedFactsError: Rules were left out by what was `read`, and others wrote meanwhile.
+    """
+    if results.kept and state.record != read.record:
+        raise OutdatedFactsError(f"{observed.scope}: evaluated by others meanwhile")
     waivers = observed.waivers
     if waivers.baseline.exempt:
         reason = f"{EXEMPT}: {waivers.baseline.exempt_reason}"
         return resolve_all(observed.scope, state.findings, waivers.at, reason)
     steps = find_transitions(
         observed.scope,
-        state.findings,
+        {name: it for name, it in state.findings.items() if it.rule not in results.kept},
         results.verdicts,
         observed_at=waivers.at,
         waivers=waivers,

@@ -11,9 +11,11 @@ from posture.lifecycle.diff import (
     RESOURCE_GONE,
     apply_transitions,
     find_transitions,
+    get_material,
     resolve_all,
 )
 from posture.model.finding import REPAIRED, FindingStatus, Step
+from posture.model.fingerprint import fingerprint
 from posture.model.verdict import Remediation, Severity, Status, Verdict
 
 
@@ -74,6 +76,28 @@ def test_another_answer_changes_the_finding(other: Verdict) -> None:
         step.finding.opened_at,
         step.finding.updated_at,
     )
+
+
+@pytest.mark.parametrize(
+    ("digest", "other", "steps"),
+    [
+        (fingerprint(get_material(verdict())), verdict(), []),
+        (fingerprint(get_material(verdict())), verdict(evidence=["Another fact."]), [Step.CHANGED]),
+        ("", verdict(), []),
+        ("", verdict(severity=Severity.LOW), [Step.CHANGED]),
+    ],
+    ids=["the same", "other evidence", "not known yet", "other severity"],
+)
+def test_words_of_a_former_version_change_no_finding(
+    digest: str, other: Verdict, steps: list[Step]
+) -> None:
+    """Its digest is compared instead, and the severity also where no digest is known."""
+    stored = {
+        key: replace(each, verdict=verdict(summary="Former words."), verdict_digest=digest)
+        for key, each in findings(verdict()).items()
+    }
+    found = find_transitions(SCOPE, stored, [other], observed_at=at(5))
+    assert [each.step for each in found] == steps
 
 
 def test_an_unreadable_fact_is_not_resolved() -> None:

@@ -62,30 +62,9 @@ def test_what_comes_back_no_longer_expires(
 
 def test_many_ids_are_written_in_batches(ownership: ResourceIndex) -> None:
     """More ids than one call may write are all remembered."""
-    ids = frozenset(f"eni-{number:03}" for number in range(60))
+    ids = frozenset(f"eni-{number:03}" for number in range(130))
     ownership.remember(SCOPE, ids, NOON)
     assert set(ownership.find_scopes(ids).values()) == {frozenset({SCOPE})}
-
-
-def test_what_dynamodb_left_unwritten_is_sent_again(
-    ownership: ResourceIndex, dynamodb: "DynamoDBClient"
-) -> None:
-    """Unprocessed writes are repeated until all are written."""
-    real = dynamodb.batch_write_item
-    calls: list[int] = []
-
-    def half(RequestItems: dict[str, list[Any]]) -> Any:  # noqa: N803 - boto3's own name
-        (table, requests), *_ = RequestItems.items()
-        calls.append(len(requests))
-        if len(requests) > 1:
-            real(RequestItems={table: requests[1:]})
-            return {"UnprocessedItems": {table: requests[:1]}}
-        return real(RequestItems=RequestItems)
-
-    dynamodb.batch_write_item = half  # type: ignore[method-assign, assignment]
-    ownership.remember(SCOPE, frozenset({"rtb-0a", "rtb-0b"}), NOON)
-    assert calls == [2, 1]
-    assert ownership.find_scopes(["rtb-0a"])["rtb-0a"] == {SCOPE}
 
 
 def test_the_digest_changes_with_ids_and_month() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import botocore.auth
 import pytest
@@ -64,7 +64,7 @@ class Sent:
         )
         if lean:
             use_lean_requests(self.client)
-        self.client.meta.events.register("before-send", self._keep)
+        self.client.meta.events.register("before-send", cast("Any", self._keep))
 
     def call(self, operation: str, parameters: Mapping[str, Any]) -> list[Any]:
         """Call an operation; return what is sent."""
@@ -81,7 +81,7 @@ class Sent:
         }
         self.requests.append((request.url, headers, body))
         status = self.statuses.pop() if self.statuses else 200
-        answer = Answer(request.url, status, {}, None)
+        answer = Answer(request.url, status, cast("Any", {}), None)
         answer.service = self.service
         return answer
 

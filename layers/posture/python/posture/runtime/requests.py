@@ -86,7 +86,7 @@ class LeanSigner(SigV4Auth):
         names = ";".join(sorted(signed))
         digest = sha256(body).hexdigest()
         canonical = f"POST\n/\n\n{lines}\n{names}\n{digest}"
-        place = f"{stamp[:8]}/{self._region_name}/{self._service_name}/aws4_request"
+        place = self.credential_scope(request)
         text = f"AWS4-HMAC-SHA256\n{stamp}\n{place}\n{sha256(canonical.encode()).hexdigest()}"
         key = _derive_key(self.credentials.secret_key, place)
         headers["Authorization"] = (

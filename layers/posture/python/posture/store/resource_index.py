@@ -8,19 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from posture.errors import ConflictError
 from posture.model.scope import Scope
 from posture.store.attribute_values import Item, deserialize, require_text, serialize
-from posture.store.conditional_writes import pause_between
+from posture.store.conditional_writes import transact
 from posture.store.items import naming_item
 from posture.store.queries import StoredTable
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, WriteRequestTypeDef
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 KEPT = timedelta(days=90)  # CloudTrail's own event history reaches as far back
-BATCH = 25  # writes a BatchWriteItem call may hold
-ATTEMPTS = 6
+BATCH = 100  # writes of a transaction
 QUERIES = 8  # at once
 
 
@@ -68,10 +66,10 @@ class ResourceIndex(StoredTable):
         """Put items, whatever is stored.
 
         Raises:
-            ConflictError: some remain unprocessed.
+            ConflictError: others kept holding some of them.
         """
         for start in range(0, len(items), BATCH):
-            self._write([{"PutRequest": {"Item": it}} for it in items[start : start + BATCH]])
+            transact(self._client, self.build_puts(items[start : start + BATCH]))
 
     def build_puts(self, items: Iterable[Item]) -> tuple[TransactWriteItemTypeDef, ...]:
         """Build the same puts as parts of a transaction."""
@@ -98,15 +96,6 @@ class ResourceIndex(StoredTable):
         for item in self._query("scope", str(scope), index="by-scope"):
             fields = deserialize(item)
             yield require_text(fields, "resource"), fields.get("expires_at")
-
-    def _write(self, batch: Sequence[WriteRequestTypeDef]) -> None:
-        left: Sequence[WriteRequestTypeDef] = batch
-        for _ in pause_between(ATTEMPTS):
-            answer = self._client.batch_write_item(RequestItems={self._table: left})
-            left = [*answer["UnprocessedItems"].get(self._table, ())]
-            if not left:
-                return
-        raise ConflictError(f"{self._table}: {len(left)} writes remain unprocessed")
 
 
 def _scope(fields: Mapping[str, Any]) -> Scope:

@@ -63,8 +63,10 @@ SEED ?= 0
 faults: $(DEV) ## inject every fault into every AWS call, and into STORIES=100 random runs from SEED=0
 	FAULT_STORIES=$(STORIES) $(BIN)/pytest tests/faults -q --hypothesis-seed=$(SEED)
 
-nightly: ## run 300 fault stories from a seed that changes daily, with every fault at every call
-	$(MAKE) faults STORIES=300 SEED=$(shell date +%Y%m%d)
+nightly: SEED := $(shell date +%Y%m%d)
+nightly: $(DEV) ## try new examples of all properties and 300 fault stories, from a seed that changes daily
+	RANDOM_EXAMPLES=1 $(BIN)/pytest tests/unit tests/integration -q -m hypothesis --hypothesis-seed=$(SEED)
+	$(MAKE) faults STORIES=300 SEED=$(SEED)
 
 mutants: $(DEV) ## plant faults in the pure core, each of which the tests must notice
 	$(BIN)/python tests/mutation/run.py

@@ -103,14 +103,15 @@ class StoredTable:
             condition += " AND #sort BETWEEN :first AND :last"
             names["#sort"], values[":first"], values[":last"] = between
         projected = {f"#{each}": each for each in attributes}
-        projection = {"ProjectionExpression": ", ".join(projected)} if projected else {}
+        options: dict[str, Any] = {"IndexName": index} if index else {"ConsistentRead": consistent}
+        if projected:
+            options["ProjectionExpression"] = ", ".join(projected)
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression=condition,
             ExpressionAttributeNames={**names, **projected},
             ExpressionAttributeValues=serialize(values),
-            **projection,
-            **({"IndexName": index} if index else {"ConsistentRead": consistent}),
+            **options,
         )
         for page in pages:
             yield from page["Items"]

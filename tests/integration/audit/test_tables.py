@@ -36,7 +36,7 @@ FINDINGS, HISTORY, BASELINE = NAMES.values()
 def key(dynamodb: "DynamoDBClient") -> str:  # noqa: ARG001 - the account it is in
     """The key of a deleted stack."""
     created = boto3.client("kms", region_name=REGION).create_key(Description="Encrypts posture")
-    return created["KeyMetadata"]["Arn"]
+    return str(created["KeyMetadata"]["Arn"])
 
 
 @pytest.fixture

@@ -32,7 +32,6 @@ from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import Notifier
 from posture.notification.ports import NotificationPorts, Topic
 from posture.runtime import clients
-from posture.runtime.requests import use_lean_requests
 from posture.runtime.response_parsers import use_lean_parsers
 from posture.store.baselines import BaselineTable
 from posture.store.history import History
@@ -105,9 +104,7 @@ def _shared(ec2: Any) -> dict[str, Any]:
 def build_client(session: boto3.Session, service: str) -> Any:
     """Return a client as the functions configure it."""
     use_lean_parsers(vars(session)["_session"])
-    client = session.client(service, config=clients.CONFIG_WITHOUT_VALIDATION)  # type: ignore[call-overload]
-    use_lean_requests(client)
-    return client
+    return session.client(service, config=clients.CONFIG_WITHOUT_VALIDATION)  # type: ignore[call-overload]
 
 
 def build_sweep(session: boto3.Session) -> RegionSweep:

@@ -495,8 +495,8 @@ def evaluate_rules(
     )
     if not kept and policy_units < VPC_POLICY_UNITS and _has_unfinished_policies(context):
         raise CostlyPoliciesError("its endpoint policies take long to decide")
-    rules = [each for each in VPC_RULES if each.id not in kept]
-    coverage, verdicts = _coverage(context), evaluate_context(context, rules)
+    asked = {"rules": [it for it in VPC_RULES if it.id not in kept]} if kept else {}
+    coverage, verdicts = _coverage(context), evaluate_context(context, **asked)
     repeatable = coverage is not None and not any(map(is_rule_error, verdicts))
     return RuleResults(verdicts, coverage, repeatable, context, is_first, kept=kept)
 

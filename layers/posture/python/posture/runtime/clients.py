@@ -13,7 +13,6 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.loaders import Loader
 from botocore.session import Session, get_session
 
-from posture.runtime.requests import use_lean_requests
 from posture.runtime.response_parsers import use_lean_parsers
 
 if TYPE_CHECKING:
@@ -179,7 +178,4 @@ def security_hub() -> SecurityHubClient:
 def _create(of: Session, service: str, region: str | None = None, **options: Any) -> Any:
     """Create a client; botocore passes `options` of its own for the client that assumes a role."""
     options["config"] = CONFIG_WITHOUT_VALIDATION
-    client = of.create_client(service, region, **options)
-    if service in {"dynamodb", "ec2"}:
-        use_lean_requests(client)
-    return client
+    return of.create_client(service, region, **options)

@@ -3,6 +3,7 @@
 The items are written as the state machine does, which tests/integration/members executes.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -91,6 +92,19 @@ def test_each_member_is_swept_by_the_stream(organization: Organization) -> None:
         assert item["tried_at"] == item["swept_at"]
         assert item["swept_at"]["S"] > item["due_at"]["S"]
         assert "last_error" not in item
+
+
+def test_the_state_machine_and_the_bus_are_of_the_organization(
+    organization: Organization,
+) -> None:
+    """The machine lists its accounts, and the bus accepts their events."""
+    aws = organization.aws
+    (machine,) = aws.session.client("stepfunctions").list_state_machines()["stateMachines"]
+    assert machine["stateMachineArn"] == aws.stack.physical_id("MembersStateMachine")
+    policy = aws.session.client("events").describe_event_bus(Name="posture-members")["Policy"]
+    (statement,) = json.loads(policy)["Statement"]
+    condition = statement["Condition"]["StringEquals"]
+    assert condition["aws:PrincipalOrgID"] == PARAMETERS["OrganizationId"]
 
 
 def test_the_role_allows_everything_its_function_does(organization: Organization) -> None:

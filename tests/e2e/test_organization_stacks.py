@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from typer.testing import CliRunner
 
 from change_records import build_record
-from posture_cli.app import app
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller, build_event_entry, record_calls
 from posture_cli.embedded.stack import Stack, deploy_stack
@@ -236,25 +234,3 @@ def test_every_resource_of_the_organizations_stacks_was_created(
     ):
         declared = read_template(PATH.with_name(name))["Resources"].keys()
         assert declared - stack.resources.keys() <= {"CoreRule"}, name
-
-
-def test_members_of_an_organization_are_swept_by_the_worker() -> None:
-    """With MembersFrom=organization: table, stream, worker and the member's role.
-
-    The list of accounts is kept by a state machine, which is created here; what it does is tested
-    with the tables of the store.
-    """
-    parameters = {
-        name: value for name, value in CENTRAL.items() if name not in {"MemberAccounts", "RolePath"}
-    }
-    with EmbeddedAws(PATH.parent, parameters=parameters | {"MembersFrom": "organization"}) as aws:
-        network = build_sample_network(open_member_session(aws, aws.region).client("ec2"))
-        added = CliRunner().invoke(app, ["members", "add", MEMBER, "--region", aws.region])
-        assert added.exit_code == 0, added.output
-        aws.settle()
-        assert list_findings(aws, network.vpc)
-        [machine] = aws.session.client("stepfunctions").list_state_machines()["stateMachines"]
-        assert machine["stateMachineArn"] == aws.stack.physical_id("MembersStateMachine")
-        policy = aws.session.client("events").describe_event_bus(Name="posture-members")["Policy"]
-        [statement] = json.loads(policy)["Statement"]
-        assert statement["Condition"]["StringEquals"]["aws:PrincipalOrgID"] == ORGANIZATION

@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,19 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ONE, OTHER, THIRD = "111111111111", "222222222222", "333333333333"
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def build_clock() -> type[datetime]:
+    """Build a clock that advances by a second at each reading."""
+    seconds = count()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return (NOW + timedelta(seconds=next(seconds))).astimezone(tz)
+
+    return Clock
 
 
 @pytest.fixture
@@ -28,6 +41,7 @@ def table(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> Member
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setattr("posture_cli.commands.members.datetime", build_clock())
     return MemberTable(dynamodb, TABLES.baseline)
 
 

@@ -1,7 +1,8 @@
 """The emulator without what costs a suite most of its time; its answers stay the same.
 
 * botocore's files are read once for a process, not for each session. The clients of a session
-  share what was read and leave it as it is, so that all sessions may.
+  share what was read and leave it as it is, so that all sessions may. Only the models that the
+  survey completes are read anew, since botocore completes them in place.
 * moto's DynamoDB keeps what a transaction may change, instead of a copy of whole tables and of
   their streams. What it finds is serialised at once, and is not copied before.
 * Of an attribute value, which has one of ten members, moto's serialiser looks for that one only.
@@ -10,6 +11,7 @@
 import copy
 from collections import defaultdict
 from functools import lru_cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,12 +23,16 @@ from moto.dynamodb.models import table as tables
 from moto.dynamodb.models.dynamo_type import Item
 from moto.dynamodb.models.table import Table
 
+from posture.runtime.clients import SURVEY_MODELS
+
 _LIST_SERVICES = Loader.list_available_services
 _TRANSACT = models.DynamoDBBackend.transact_write_items
 _SERIALIZE = BaseJSONSerializer._serialize_type_structure
 
 _services: dict[tuple[str, ...], list[str]] = {}
-_load_file = lru_cache(maxsize=None)(JSONFileLoader().load_file)
+_read_file = JSONFileLoader().load_file
+_load_once = lru_cache(maxsize=None)(_read_file)
+_completed = {path.parents[1].name for path in SURVEY_MODELS.rglob("*.sdk-extras.json")}
 
 
 def quicken() -> None:
@@ -41,6 +47,10 @@ def quicken() -> None:
     ]
     for owner, name, replacement in replacements:
         setattr(owner, name, replacement)
+
+
+def _load_file(path: str) -> Any:
+    return _read_file(path) if Path(path).parents[1].name in _completed else _load_once(path)
 
 
 def _list_services(loader: Loader, type_name: str) -> list[str]:

@@ -31,6 +31,11 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+# AWS SAM's command, where it runs in the same process, makes all safe loaders read mappings by its
+# own function, which knows neither.
+_Loader.add_constructor("tag:yaml.org,2002:map", yaml.SafeLoader.construct_yaml_map)
+
+
 def load_baseline(path: Path | None) -> BaselineDocument:
     """Load a baseline file, or the built-in baseline; print the errors of a bad one and exit.
 

@@ -15,7 +15,7 @@ TEMPLATES = ("member.yaml", "shared-events.yaml", "remediation.yaml")
 @pytest.mark.skipif(which("make") is None, reason="make is not installed")
 def test_a_release_is_deployed_without_the_repository() -> None:
     """Sam deploy reads its settings from the folder of the template."""
-    make = ["make", "--dry-run", "--always-make", "release"]
+    make = ["make", "--dry-run", "--always-make", "--no-print-directory", "release"]
     done = subprocess.run(make, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
     lines = done.stdout.splitlines()
     [settings] = [line for line in lines if line.startswith("cp samconfig.toml")]

@@ -22,6 +22,7 @@ GROUPS = {
     "snapshot": ("save",),
     "policy": ("check",),
     "tables": ("restore", "adopt"),
+    "members": ("list", "add", "remove", "release"),
 }
 
 

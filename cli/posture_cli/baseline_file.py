@@ -31,9 +31,13 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _construct_map(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    return loader.construct_mapping(node, deep=True)
+
+
 # AWS SAM's command, where it runs in the same process, makes all safe loaders read mappings by its
 # own function, which knows neither.
-_Loader.add_constructor("tag:yaml.org,2002:map", yaml.SafeLoader.construct_yaml_map)
+_Loader.add_constructor("tag:yaml.org,2002:map", _construct_map)
 
 
 def load_baseline(path: Path | None) -> BaselineDocument:

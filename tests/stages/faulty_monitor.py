@@ -172,7 +172,9 @@ class FaultyMonitor:
         run = run or Run("sweep")
         with self.injector.running(run):
             try:
-                (member or self._sweeper).run()
+                result = (member or self._sweeper).run()
+                # What could not be read is unknown until the next sweep.
+                self.region_misled |= bool(result.failed_regions)
             except Exception:  # noqa: BLE001 - whatever a handler raises, Lambda retries
                 self._sweeper = self._new_sweeper()
         self.region_misled |= run.misled

@@ -147,7 +147,12 @@ class Recorder:
         transient = followed[1].steps if followed else ()
         if find is None:
             return (*steps.values(), *transient)
-        known = {name: step.finding for name, step in steps.items() if name in state.findings}
+        # One step says both: what is amended, and what it became. So it is one version.
+        known = {
+            name: replace(step.finding, version=step.finding.version - 1)
+            for name, step in steps.items()
+            if name in state.findings
+        }
         found = find(replace(state, findings={**state.findings, **known}) if known else state)
         if found:
             found = self._get_finder().name_causes(state, found)

@@ -117,9 +117,9 @@ def evaluate_all(stage: OrganizationStage) -> int:
 def refresh(stage: OrganizationStage) -> int:
     """Evaluate the dependents of what changed; EC2 must not be asked."""
     result = stage.refresh()
-    assert not result.failed_records, result.swept.describe_missing()
+    assert not result.failed_records, result.sweep_result.describe_missing()
     assert not stage.observer.read
-    return len(result.swept.results)
+    return len(result.sweep_result.results)
 
 
 def survey(stage: OrganizationStage) -> int:

@@ -134,7 +134,7 @@ def test_a_first_sweep_opens_nothing_that_resolves_again(stage: OrganizationStag
     """Although the spokes are swept before the hub of another account."""
     sweep(stage)
     before = list_open(stage)
-    assert stage.refresh().swept.failed == {}
+    assert stage.refresh().sweep_result.failed == {}
     assert sweep(stage) == []
     assert list_open(stage) == before
 

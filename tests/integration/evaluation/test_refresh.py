@@ -98,7 +98,7 @@ def test_a_route_back_to_one_vpc_concerns_this_vpc_and_the_hub(stage: Organizati
     stage.organization = stage.organization.edit_shared(tables=tables)
     stage.survey()
     result = stage.refresh()
-    assert {each.scope.subject for each in result.swept.results} == {"vpc-spoke2", HUB}
+    assert {each.scope.subject for each in result.sweep_result.results} == {"vpc-spoke2", HUB}
 
 
 def test_a_fact_that_no_vpc_depends_on_concerns_none(stage: OrganizationStage) -> None:
@@ -118,8 +118,8 @@ def test_a_changed_hub_concerns_its_spokes(stage: OrganizationStage) -> None:
     )
     stage.evaluate(HUB)
     result = stage.refresh()
-    assert {each.scope.subject for each in result.swept.results} == set(SPOKES)
-    assert all(each.outcome is WriteOutcome.COMMITTED for each in result.swept.results)
+    assert {each.scope.subject for each in result.sweep_result.results} == set(SPOKES)
+    assert all(each.outcome is WriteOutcome.COMMITTED for each in result.sweep_result.results)
 
 
 def test_one_dependent_that_fails_stops_no_other(
@@ -139,15 +139,15 @@ def test_one_dependent_that_fails_stops_no_other(
         patched.setattr(type(stage.store), "record", fail)
         result = stage.refresh()
     assert result.build_response() == {"batchItemFailures": [{"itemIdentifier": "1"}]}
-    assert [each.subject for each in result.swept.failed] == ["vpc-spoke2"]
-    assert len(result.swept.results) == len(SPOKES)
+    assert [each.subject for each in result.sweep_result.failed] == ["vpc-spoke2"]
+    assert len(result.sweep_result.results) == len(SPOKES)
     row = stage.dynamodb.get_item(
         TableName="history", Key={"scope": {"S": "rejected"}, "entry": {"S": "1"}}
     )["Item"]
     assert "vpc-spoke2" in row["reason"]["S"]
     # The retry evaluates what is left.
     again = stage.refresh()
-    assert {each.scope.subject for each in again.swept.results} == {"vpc-spoke2"}
+    assert {each.scope.subject for each in again.sweep_result.results} == {"vpc-spoke2"}
     assert again.build_response() == {"batchItemFailures": []}
 
 
@@ -156,9 +156,9 @@ def test_what_no_time_was_left_for_is_left_to_the_retry(stage: OrganizationStage
     stage.organization = empty_zone(stage.organization)
     stage.survey()
     result = stage.refresh(Deadline(lambda: 1.0))
-    assert (len(result.swept.remaining), result.swept.results) == (4, ())
+    assert (len(result.sweep_result.remaining), result.sweep_result.results) == (4, ())
     assert result.build_response() == {"batchItemFailures": [{"itemIdentifier": "1"}]}
-    assert len(stage.refresh().swept.results) == 4
+    assert len(stage.refresh().sweep_result.results) == 4
 
 
 def test_a_vpc_without_a_stored_snapshot_is_read(stage: OrganizationStage) -> None:
@@ -173,7 +173,7 @@ def test_a_vpc_without_a_stored_snapshot_is_read(stage: OrganizationStage) -> No
     stage.survey()
     result = stage.refresh()
     assert (stage.observer.read, result.read_anew) == (["vpc-spoke1"], 1)
-    assert len(result.swept.results) == 4
+    assert len(result.sweep_result.results) == 4
 
 
 def test_a_newer_read_with_older_facts_is_evaluated_with_the_newer_ones(

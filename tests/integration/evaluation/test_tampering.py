@@ -199,9 +199,9 @@ def test_a_call_to_ec2_needs_the_wrapper(stage: Stage) -> None:
 
 
 def test_a_call_of_an_account_that_is_not_monitored_is_dropped(stage: Stage) -> None:
-    """No stranger can open findings."""
-    stranger = ApiCaller("999999999999", "Admin", "eve")
-    assert stage.evaluate(wrap(disable(stage, caller=stranger))).unmonitored == 1
+    """No untrusted account can open findings."""
+    untrusted = ApiCaller("999999999999", "Admin", "eve")
+    assert stage.evaluate(wrap(disable(stage, caller=untrusted))).unmonitored == 1
     assert not stage.store.load_record(Region("999999999999", HOME.name).monitor)
 
 

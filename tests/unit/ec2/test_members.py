@@ -69,7 +69,7 @@ def test_an_account_that_leaves_is_observed_no_more() -> None:
 
 
 def test_the_client_that_was_used_longest_ago_is_dropped() -> None:
-    """So the memory of a process has a bound; whoever still holds it can use it."""
+    """So the memory of a process has a bound; what still holds it can use it."""
     observers, clients = observe(MANY, kept=2)
     first = observers[MANY[0]]
     for each in (MANY[0], MANY[1], MANY[0], MANY[2]):

@@ -77,13 +77,13 @@ def test_what_a_call_creates_takes_the_place_of_its_symbol(ec2: Stubber) -> None
     ec2.add_response("create_security_group", *CREATED)
     ec2.add_response("authorize_security_group_ingress", {"Return": True}, RULE)
     ec2.add_response("modify_vpc_endpoint", {"Return": True}, ADDED)
-    told: list[str] = []
-    assert make_calls(lambda _: ec2.client, parse_command(SEQUENCE), told.append) == [
+    notes: list[str] = []
+    assert make_calls(lambda _: ec2.client, parse_command(SEQUENCE), notes.append) == [
         Made("create-security-group", NEW),
         Made("authorize-security-group-ingress"),
         Made("modify-vpc-endpoint"),
     ]
-    assert told == [
+    assert notes == [
         "create-security-group",
         "authorize-security-group-ingress",
         "modify-vpc-endpoint",

@@ -1,7 +1,7 @@
 """What of two snapshots differs by a call that no event has reported. Pure.
 
 A difference counts where only a call makes it, and where no known call names anything of it: so a
-lost event is missed rather than a wrong one told.
+lost event is missed rather than a wrong one reported.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class MemberResult:
     """What became of the members of a batch. `records` are those to receive again."""
 
     region: Region
-    swept: list[SweepResult] = field(default_factory=list)
+    sweep_results: list[SweepResult] = field(default_factory=list)
     complete: int = 0  # members
     ended: int = 0  # members that left
     postponed: int = 0  # members that get another attempt
@@ -135,7 +135,7 @@ class MemberResult:
     def count_metrics(self) -> dict[str, int]:
         """Count the metrics, by name."""
         return {
-            **merge_results(self.region, self.swept).count_metrics(),
+            **merge_results(self.region, self.sweep_results).count_metrics(),
             "AccountsNotSwept": len(self.given_up),
             "MembersSwept": self.complete,
             "MembersEnded": self.ended,
@@ -210,10 +210,10 @@ class MemberSweeper:
             return
         if not self._table.begin(member, began_at):
             return
-        swept = self._sweep(member, deadline)
-        result.swept.append(swept)
-        if missing := "; ".join(swept.describe_missing()):
-            self._postpone(member, began_at, swept, missing, result)
+        sweep_result = self._sweep(member, deadline)
+        result.sweep_results.append(sweep_result)
+        if missing := "; ".join(sweep_result.describe_missing()):
+            self._postpone(member, began_at, sweep_result, missing, result)
             return
         self._table.complete(member, began_at)
         result.complete += member.is_active
@@ -248,12 +248,12 @@ class MemberSweeper:
         self,
         member: Member,
         began_at: datetime,
-        swept: SweepResult,
+        sweep_result: SweepResult,
         missing: str,
         result: MemberResult,
     ) -> None:
         """Leave a member to a later attempt, behind all others, as long as that makes sense."""
-        goes_on = bool(swept.remaining and swept.results)
+        goes_on = bool(sweep_result.remaining and sweep_result.results)
         if member.attempts + 1 < (MAX_ATTEMPTS if goes_on else ATTEMPTS):
             extra = {"account": member.account, "attempts": member.attempts + 1, "reason": missing}
             logger.warning("sweep of member not complete, tried again", extra=extra)

@@ -1,4 +1,4 @@
-"""Changes that no event has told of: a sweep found their effect, and no late event explains it.
+"""Changes that no event reported: a sweep found their effect, and no late event explains it.
 
 CloudTrail delivers most events within 15 minutes, so the first sweep after half an hour decides
 (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html).

@@ -55,7 +55,7 @@ logger = Logger()
 class RefreshResult:
     """What became of the dependents of the changes that a batch of stream records reports."""
 
-    swept: SweepResult
+    sweep_result: SweepResult
     dependents: int = 0
     read_anew: int = 0  # whose snapshot was not stored, so that EC2 was asked
     failed_records: tuple[str, ...] = ()
@@ -66,13 +66,13 @@ class RefreshResult:
 
     def count_metrics(self) -> dict[str, int]:
         """Count the metrics, by name."""
-        done = [each.outcome for each in self.swept.results]
+        done = [each.outcome for each in self.sweep_result.results]
         return {
             "DependentScopes": self.dependents,
             "ScopesEvaluated": len(done),
             "ScopesReadAnew": self.read_anew,
-            "ScopesFailed": len(self.swept.failed),
-            "ScopesLeft": len(self.swept.remaining),
+            "ScopesFailed": len(self.sweep_result.failed),
+            "ScopesLeft": len(self.sweep_result.remaining),
             "StaleEvaluations": done.count(WriteOutcome.STALE),
         }
 
@@ -131,7 +131,7 @@ class Refresher:
         )
         dependents = self._find_dependents()
         progress = self._evaluate_all(evaluator, dependents, deadline)
-        swept = SweepResult(
+        sweep_result = SweepResult(
             region,
             tuple(progress.results),
             progress.failed,
@@ -139,8 +139,8 @@ class Refresher:
         )
         retried = records[:1] if progress.failed or progress.remaining else []
         if progress.failed:
-            self._keep_reason(records[0], swept)
-        return RefreshResult(swept, len(dependents), progress.read_anew, tuple(retried))
+            self._keep_reason(records[0], sweep_result)
+        return RefreshResult(sweep_result, len(dependents), progress.read_anew, tuple(retried))
 
     def _find_dependents(self) -> tuple[ScopeRecord, ...]:
         """Find the VPCs that were evaluated with other facts than the present ones."""
@@ -260,9 +260,9 @@ class Refresher:
         now = observer.now()
         return observer.collect_vpc(scope), now
 
-    def _keep_reason(self, number: str, swept: SweepResult) -> None:
+    def _keep_reason(self, number: str, sweep_result: SweepResult) -> None:
         """Record why scopes failed: a dead-letter message holds the numbers of records only."""
-        reason = f"not evaluated again: {'; '.join(swept.describe_missing())}"
+        reason = f"not evaluated again: {'; '.join(sweep_result.describe_missing())}"
         logger.error("dependents not evaluated", extra={"reason": reason})
         try:
             now = self._ports.observer.now()

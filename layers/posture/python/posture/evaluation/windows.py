@@ -81,14 +81,10 @@ def load_windows(
         begin = load(end.previous) if end.previous else None
         listed.append(Window(begin, end))
         end = begin
-    known: set[str] = set()
-    for each in listed:
-        known |= each.known
     if not listed:
         return Windows((), frozenset())
-    last = listed[-1]
-    first = last.begin or last.end
-    known |= {each.event_id for each in first.changes}
+    first = listed[-1].begin or listed[-1].end
+    known = {each.event_id for each in first.changes}.union(*(each.known for each in listed))
     is_complete = first.previous is None or first.observed_at + blur < since
     complete_since = None if is_complete else first.observed_at + blur
     return Windows(tuple(listed), frozenset(known), complete_since)

@@ -116,8 +116,8 @@ class MemberTable(StoredTable):
     def complete(self, member: Member, began_at: datetime) -> None:
         """Record that all of an account was swept, or that the findings of one that left ended."""
         values = {":began": format_iso(began_at), ":state": member.state}
-        swept = "#swept_at = :began, " if member.is_active else ""
-        changes = f"SET {swept}#tried_at = :began, #tried_as = :state"
+        success = "#swept_at = :began, " if member.is_active else ""
+        changes = f"SET {success}#tried_at = :began, #tried_as = :state"
         changes += " REMOVE #last_error, #attempts, #begun_at"
         self._update_existing(member.account, changes, values)
 

@@ -1,4 +1,4 @@
-"""What sweeps found that no event had told of, until late events have had their time.
+"""What sweeps found that no event had reported, until late events have had their time.
 
 An item of the findings table for each scope, in a partition of each account and Region.
 """

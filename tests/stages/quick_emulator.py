@@ -1,8 +1,8 @@
 """The emulator without what costs a suite most of its time; its answers stay the same.
 
 * botocore's files are read once for a process, not for each session. The clients of a session
-  share what was read and leave it as it is, so that all sessions may. Only the models that the
-  survey completes are read anew, since botocore completes them in place.
+  share what was read and leave it as it is, so that all sessions may. botocore, moto and the survey
+  complete a model in place, each by extras of its own, so each has a model of its own.
 * moto's DynamoDB keeps what a transaction may change, instead of a copy of whole tables and of
   their streams. What it finds is serialised at once, and is not copied before.
 * Of an attribute value, which has one of ten members, moto's serialiser looks for that one only.
@@ -10,12 +10,10 @@
 
 import copy
 from collections import defaultdict
-from functools import lru_cache
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from botocore.loaders import JSONFileLoader, Loader
+from botocore.loaders import Loader
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb import models
 from moto.dynamodb.exceptions import MockValidationException
@@ -23,22 +21,21 @@ from moto.dynamodb.models import table as tables
 from moto.dynamodb.models.dynamo_type import Item
 from moto.dynamodb.models.table import Table
 
-from posture.runtime.clients import SURVEY_MODELS
-
 _LIST_SERVICES = Loader.list_available_services
 _TRANSACT = models.DynamoDBBackend.transact_write_items
 _SERIALIZE = BaseJSONSerializer._serialize_type_structure
 
-_services: dict[tuple[str, ...], list[str]] = {}
-_read_file = JSONFileLoader().load_file
-_load_once = lru_cache(maxsize=None)(_read_file)
-_completed = {path.parents[1].name for path in SURVEY_MODELS.rglob("*.sdk-extras.json")}
+_LOAD_DATA = Loader.load_data
+LOAD_MODEL = Loader.load_service_model
+
+_read: dict[tuple[object, ...], Any] = {}
 
 
 def quicken() -> None:
     """Patch botocore's and moto's classes."""
     replacements: list[tuple[Any, str, Any]] = [
-        (JSONFileLoader, "load_file", lambda _, path: _load_file(path)),
+        (Loader, "load_data", _load_data),
+        (Loader, "load_service_model", _load_model),
         (Loader, "list_available_services", _list_services),
         (models.DynamoDBBackend, "transact_write_items", _transact),
         (models, "copy", _copy_unless(Table)),
@@ -49,15 +46,26 @@ def quicken() -> None:
         setattr(owner, name, replacement)
 
 
-def _load_file(path: str) -> Any:
-    return _read_file(path) if Path(path).parents[1].name in _completed else _load_once(path)
+def _list_services(loader: Loader, type_name: str) -> Any:
+    return _read_once(_LIST_SERVICES, loader, type_name)
 
 
-def _list_services(loader: Loader, type_name: str) -> list[str]:
-    key = (type_name, *loader.search_paths)
-    if key not in _services:
-        _services[key] = _LIST_SERVICES(loader, type_name)
-    return _services[key]
+def _load_model(
+    loader: Loader, service_name: str, type_name: str, api_version: str | None = None
+) -> Any:
+    return _read_once(LOAD_MODEL, loader, service_name, type_name, api_version)
+
+
+def _load_data(loader: Loader, name: str) -> Any:
+    of_service = "/" in name  # a part of what `_load_model` completes and keeps
+    return _LOAD_DATA(loader, name) if of_service else _read_once(_LOAD_DATA, loader, name)
+
+
+def _read_once(read: Any, loader: Loader, *named: str | None) -> Any:
+    key = (read, type(loader), *loader.search_paths, *loader.extras_types, *named)
+    if key not in _read:
+        _read[key] = read(loader, *named)
+    return _read[key]
 
 
 def _copy_unless(*kinds: type) -> Any:

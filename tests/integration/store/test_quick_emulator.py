@@ -4,8 +4,11 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.loaders import create_loader
+from moto.core.loaders import create_loader as create_motos_loader
 from moto.dynamodb.models import dynamodb_backends
 
+from quick_emulator import LOAD_MODEL
 from stack_tables import TABLES
 
 if TYPE_CHECKING:
@@ -94,3 +97,11 @@ def test_an_answer_changes_no_more(dynamodb: "DynamoDBClient") -> None:
     (before, _), _ = read_all(dynamodb)
     transact(dynamodb, ("Update", UPDATE))
     assert before == OLD
+
+
+@pytest.mark.parametrize("service", ["ec2", "route53", "s3", "sqs"])
+def test_what_moto_completes_leaves_the_model_of_botocore(service: str) -> None:
+    """A process has the models of both, in whichever order they are read."""
+    create_motos_loader().load_service_model(service, "service-2")
+    read = create_loader().load_service_model(service, "service-2")
+    assert read == LOAD_MODEL(create_loader(), service, "service-2")

@@ -160,6 +160,15 @@ BaselineOption = Annotated[
     Path | None, option("FILE", "A baseline file. Default: the built-in baseline.")
 ]
 StackOption = Annotated[str, option("NAME", "The stack of the deployed monitor.")]
+StoredOption = Annotated[
+    list[str] | None,
+    option(
+        "NAME",
+        "Show what this deployed monitor observed last, in each --region; read no VPC. Repeat for "
+        "several.",
+        "--stack",
+    ),
+]
 RuleOption = Annotated[
     str | None,
     option(

@@ -1,5 +1,6 @@
 """`posture coverage`: shows the path from each subnet to each AWS service."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Annotated
@@ -12,7 +13,8 @@ from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
 from posture.rules.rule import VpcContext
 from posture_cli import options
-from posture_cli.audit.open_tables import VpcMatrix, open_tables
+from posture_cli.audit.open_stacks import OpenStacks, open_stacks
+from posture_cli.audit.open_tables import OpenTables, VpcMatrix
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
@@ -24,9 +26,12 @@ from posture_cli.render.coverage import (
     CSV_COLUMNS,
     build_coverage_document,
     build_coverage_rows,
+    build_unread_document,
+    build_unread_row,
     draw_matrices,
 )
 from posture_cli.render.records import write_json, write_records
+from posture_cli.render.stack_records import describe_totals
 from posture_cli.survey import SharedSnapshot, read_snapshots
 
 app = CommandGroup()
@@ -36,7 +41,7 @@ app = CommandGroup()
     "posture coverage --region eu-west-1",
     "posture coverage --vpc vpc-0123456789abcdef0 --service s3 --service kms",
     "posture coverage --stack posture --output csv",
-    "posture coverage --stack posture --region eu-west-1 --region us-east-1",
+    "posture coverage --stack posture --region all",
     "posture coverage --output json | jq '.[].cells'",
     "posture coverage --org --region eu-west-1 --shared-network --vpc vpc-0123456789abcdef0",
     "posture coverage --from network.json",
@@ -54,9 +59,7 @@ def coverage(
         ),
     ] = None,
     baseline: options.BaselineOption = None,
-    stack: Annotated[
-        str | None, option("NAME", "Show what this deployed monitor observed last; read no VPC.")
-    ] = None,
+    stack: options.StoredOption = None,
     table: Annotated[
         str | None, option("TABLE", "The findings table of the monitor. Default: the stack's.")
     ] = None,
@@ -72,15 +75,19 @@ def coverage(
     accounts that own hubs and transit gateways as well.
 
     With --stack it shows what the monitor observed last, with the monitor's columns. A stack
-    monitors one region: repeat --region to read the stacks of several regions.
+    monitors one region: repeat --region, or give --region all, to read the stacks of several
+    regions at the same time. One that cannot be read is shown as unknown.
 
-    Exit code: 0, or 2 on error.
+    Exit code: 0, 2 on error, or 4 when one of several stacks could not be read.
     """
     found = []
+    stacks = OpenStacks(())
+    if stack or table:
+        _require_stored(source, accounts, monitored=not (shared_network or service or baseline))
+        stacks = open_stacks(options.StacksOptions(stack, source.region), {"findings": table})
     with show_progress("reading VPCs") as progress:
         if stack or table:
-            _require_stored(source, accounts, monitored=not (shared_network or service or baseline))
-            matrices = _read_stored(stack or "", table, source.region or (), vpc or ())
+            matrices = _read_stored(stacks, vpc or ())
         else:
             snapshots = read_snapshots(
                 source, accounts, vpc or (), progress, shared_network=shared_network
@@ -89,14 +96,29 @@ def coverage(
         for matrix in matrices:
             found.append(matrix)
             progress.describe(f"read {len(found)} VPCs, last {matrix.scope}")
+    stacks.require_any()
+    if stacks.several:
+        found.sort(key=lambda it: (it.scope.region, it.scope))
     if not found:
-        print_note("no VPC found")
+        print_note("no VPC found" + " in what was read" * bool(stacks.unread))
+    _write(found, stacks, output)
+    stacks.finish(found=False, verbose=False)
+
+
+def _write(found: Sequence[VpcMatrix], stacks: OpenStacks, output: Output) -> None:
+    """Write the matrices, and a record for each stack that was not read."""
+    account = stacks.account if stacks.unread else ""
     if output is Output.JSON:
-        write_json([build_coverage_document(each) for each in found])
+        unread = (build_unread_document(each, account) for each in stacks.unread)
+        write_json([*map(build_coverage_document, found), *unread])
     elif output is not Output.TABLE:
-        write_records(chain.from_iterable(map(build_coverage_rows, found)), CSV_COLUMNS, output)
+        rows = chain.from_iterable(map(build_coverage_rows, found))
+        lost = (build_unread_row(each, account) for each in stacks.unread)
+        write_records(chain(rows, lost), CSV_COLUMNS, output)
     else:
-        draw_matrices(found)
+        draw_matrices(found, stacks.unread)
+    if stacks.several:
+        print_note(describe_totals(Counter(it.scope.region for it in found), stacks, "VPC"))
 
 
 def _require_stored(
@@ -117,10 +139,6 @@ def _require_stored(
     if source.file:
         raise typer.BadParameter(
             "a deployed monitor has its own tables", param_hint="--from with --stack or --table"
-        )
-    if options.EVERY_REGION in (source.region or ()):
-        raise typer.BadParameter(
-            "name the regions of the stacks", param_hint="--region all with --stack or --table"
         )
 
 
@@ -143,19 +161,25 @@ def build_matrices(
         yield build_matrix(case, named)
 
 
-def _read_stored(
-    stack: str, table: str | None, regions: Sequence[str], vpcs: Sequence[str]
-) -> Iterator[VpcMatrix]:
+def _read_stored(stacks: OpenStacks, vpcs: Sequence[str]) -> Iterator[VpcMatrix]:
+    """Read the stored matrices of all stacks.
+
+    Raises:
+        CommandError: No stack has observed a VPC that is asked for.
+    """
     missing = set(vpcs)
-    for region in dict.fromkeys(regions) or (None,):
-        tables = open_tables(stack, region, {"findings": table})
+
+    def read(tables: OpenTables) -> Iterator[VpcMatrix]:
         listed = (it for it in tables.list_scopes() if it.vpc_id)
-        chosen = (it for it in listed if not vpcs or it.vpc_id in vpcs)
-        for matrix in tables.read_matrices(chosen):
-            missing.discard(matrix.scope.subject)
-            if matrix.record:
-                yield matrix
-            else:
-                print_note(f"no matrix is stored for {matrix.scope}: omit --stack to read it now")
-    if missing:
+        return tables.read_matrices(it for it in listed if not vpcs or it.vpc_id in vpcs)
+
+    for matrix in stacks.take_turns(read):
+        missing.discard(matrix.scope.subject)
+        if matrix.record:
+            yield matrix
+        else:
+            print_note(f"no matrix is stored for {matrix.scope}: omit --stack to read it now")
+    if missing and not stacks.unread:
         raise CommandError(f"the monitor has not observed {', '.join(sorted(missing))}")
+    if missing:
+        print_note(f"not observed in what was read: {', '.join(sorted(missing))}")

@@ -12,8 +12,10 @@ from rich.text import Text
 from posture.analysis.matrix import list_row_answers
 from posture.analysis.path_outcome import PathOutcome
 from posture.model.instant import format_iso
+from posture_cli.audit.open_stacks import UnreadStack
 from posture_cli.audit.open_tables import VpcMatrix
 from posture_cli.console import open_stdout
+from posture_cli.render.stack_records import describe_unread
 from posture_cli.text import make_printable
 
 CSV_COLUMNS = (
@@ -63,18 +65,46 @@ def build_coverage_rows(matrix: VpcMatrix) -> Iterator[dict[str, Any]]:
             }
 
 
+def build_unread_document(unread: UnreadStack, account: str) -> dict[str, Any]:
+    """Build the JSON document that stands for the VPCs of a stack that was not read."""
+    return {
+        "account": account,
+        "region": unread.region,
+        "vpc": None,
+        "observed_at": None,
+        "name": "",
+        "services": [],
+        "subnets": [],
+        "answers": [],
+        "cells": {},
+        "unreadable": {f"stack {unread.stack}": unread.reason},
+    }
+
+
+def build_unread_row(unread: UnreadStack, account: str) -> dict[str, Any]:
+    """Build the record that stands for the paths of a stack that was not read: unknown."""
+    return {
+        "account": account,
+        "region": unread.region,
+        "outcome": PathOutcome.UNKNOWN.value,
+        "summary": f"{describe_unread(unread)}: {unread.reason}",
+    }
+
+
 def _name_vpc(matrix: VpcMatrix) -> dict[str, str]:
     scope = matrix.scope
     return {"account": scope.account, "region": scope.region, "vpc": scope.subject}
 
 
-def draw_matrices(matrices: Sequence[VpcMatrix]) -> None:
-    """Print each matrix, and one legend for all."""
+def draw_matrices(matrices: Sequence[VpcMatrix], unread: Sequence[UnreadStack] = ()) -> None:
+    """Print each matrix, the stacks that were not read, and one legend for all."""
     console = open_stdout()
     counts: Counter[str] = Counter()
     for matrix in matrices:
         counts.update(row["outcome"] for row in build_coverage_rows(matrix))
         _draw_matrix(console, matrix)
+    for each in unread:
+        console.print(Text(f"{describe_unread(each)}: {make_printable(each.reason)}\n", "magenta"))
     legend = (
         Text.assemble((f"{outcome:>17}", style), f"  {meaning} ({counts[outcome]})")
         for outcome, (style, meaning) in LEGEND.items()

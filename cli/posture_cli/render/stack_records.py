@@ -1,7 +1,7 @@
 """Writes the records of several stacks as one table: with their Regions, and what was not read."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,14 +24,53 @@ WITHOUT_FINDING = dict.fromkeys(
 (ACCESS_RULE,) = ACCESS_RULES
 
 
+def describe_unread(unread: UnreadStack) -> str:
+    """Describe in a sentence that a stack was not read, and what that means."""
+    missing = "what is not listed here may exist" if unread.partly else "nothing of it is listed"
+    return f"The {unread}: {missing}"
+
+
+def build_unread_record(unread: UnreadStack, account: str) -> dict[str, Any]:
+    """Build the record that stands for a stack that was not read: unknown is never a pass."""
+    verdict = Verdict(
+        rule=ACCESS_RULE.id,
+        resource=account or unread.region,
+        status=Status.UNKNOWN,
+        severity=ACCESS_RULE.severity,
+        summary=describe_unread(unread),
+        evidence=(Evidence(unread.reason, {"reason": unread.reason, "stack": unread.stack}),),
+    )
+    return WITHOUT_FINDING | build_verdict_record(Region(account, unread.region).scope, verdict)
+
+
 @dataclass(frozen=True, slots=True)
 class RecordKind:
-    """What records are called, which fields are columns, and those of a stack that was not read."""
+    """What records are, and how those of several stacks are told apart.
+
+    Attributes:
+        columns: The columns of a table of a single stack.
+        csv_columns: Those of CSV.
+        noun: What a record is called.
+        unread: Fields of the record of a stack that was not read.
+        build_unread: Builds its other fields, from the stack and the account of the stacks.
+        places: The columns that tell the stacks apart, and before which column they stand.
+        before: That column.
+    """
 
     columns: Sequence[str]
     csv_columns: Sequence[str]
     noun: str = "finding"
     unread: Mapping[str, str] = field(default_factory=dict)
+    build_unread: Callable[[UnreadStack, str], Record] = build_unread_record
+    places: Sequence[str] = PLACES
+    before: str = "vpc"
+
+    @property
+    def placed_columns(self) -> Sequence[str]:
+        """The columns of a table of several stacks."""
+        added = [each for each in self.places if each not in self.columns]
+        at = self.columns.index(self.before)
+        return (*self.columns[:at], *added, *self.columns[at:])
 
 
 def write_stack_records(
@@ -60,34 +99,14 @@ def write_stack_records(
             counts[record["region"]] += 1
             yield record
         for each in stacks.unread:
-            yield {**build_unread_record(each, stacks.account), **kind.unread}
+            yield {**kind.build_unread(each, stacks.account), **kind.unread}
 
-    write_records(collect(), place_columns(kind.columns), output, kind.csv_columns)
-    print_note(_describe_totals(counts, stacks, kind.noun))
+    write_records(collect(), kind.placed_columns, output, kind.csv_columns)
+    print_note(describe_totals(counts, stacks, kind.noun))
     return counts.total()
 
 
-def place_columns(columns: Sequence[str]) -> Sequence[str]:
-    """Insert the account and the Region before the VPC, where they are not columns already."""
-    at = columns.index("vpc")
-    return (*columns[:at], *(each for each in PLACES if each not in columns), *columns[at:])
-
-
-def build_unread_record(unread: UnreadStack, account: str) -> dict[str, Any]:
-    """Build the record that stands for a stack that was not read: unknown is never a pass."""
-    missing = "what is not listed here may exist" if unread.partly else "nothing of it is listed"
-    verdict = Verdict(
-        rule=ACCESS_RULE.id,
-        resource=account or unread.region,
-        status=Status.UNKNOWN,
-        severity=ACCESS_RULE.severity,
-        summary=f"The {unread}: {missing}",
-        evidence=(Evidence(unread.reason, {"reason": unread.reason, "stack": unread.stack}),),
-    )
-    return WITHOUT_FINDING | build_verdict_record(Region(account, unread.region).scope, verdict)
-
-
-def _describe_totals(counts: Counter[str], stacks: OpenStacks, noun: str) -> str:
+def describe_totals(counts: Counter[str], stacks: OpenStacks, noun: str) -> str:
     """Describe how many records each Region has, also those that have none."""
     total = counts.total()
     what = f"1 {noun}" if total == 1 else f"{total:,} {noun}s"

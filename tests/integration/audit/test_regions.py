@@ -15,7 +15,9 @@ from typer.testing import CliRunner, Result
 
 from audit_stage import TableWriter
 from finding_builders import SCOPE, at, verdict
+from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status
+from posture.store.scope_record import coverage_fields, record_key
 from posture_cli import exit_codes
 from posture_cli.app import app
 from posture_cli.audit import open_stacks
@@ -59,7 +61,28 @@ def _regions() -> Iterator[None]:
         writers["us-east-1"].record(1, open_policy, scope=ABROAD)
         unread = verdict("route-missing", "rtb-0f", Status.UNKNOWN, severity=Severity.MEDIUM)
         writers["us-east-1"].record(2, open_policy, unread, scope=ABROAD)
+        for scope in (SCOPE, ABROAD):
+            store_matrix(scope)
         yield
+
+
+def store_matrix(scope: Scope) -> None:
+    """Store the paths of one subnet to one service in the record of a scope."""
+    service = {"short": "s3", "name": f"com.amazonaws.{scope.region}.s3"}
+    matrix = {
+        "name": "",
+        "services": [service],
+        "subnets": [{"id": "subnet-0a", "name": "", "zone": "a"}],
+        "answers": [{"outcome": "endpoint", "summary": "all traffic is routed to vpce-0a"}],
+        "cells": {"subnet-0a": [0]},
+        "unreadable": {},
+    }
+    boto3.client("dynamodb", region_name=scope.region).update_item(
+        TableName="findings",
+        Key=record_key(scope),
+        UpdateExpression="SET coverage = :matrix",
+        ExpressionAttributeValues={":matrix": {"B": coverage_fields(matrix)["coverage"]}},
+    )
 
 
 def create_stack(name: str, region: str) -> None:
@@ -227,6 +250,56 @@ def test_no_control_passes_while_a_region_is_not_read() -> None:
     assert all(each["state"] != "pass" for each in partial)
     assert all(each["unknown"] >= 1 for each in partial)
     assert {each["id"] for each in partial} == complete.keys()
+
+
+def test_paths_are_those_of_all_regions() -> None:
+    """By Region, with the VPCs of each counted; a named VPC may be in any of them."""
+    result = run("coverage", "--stack", "posture", *BOTH, "--output", "csv")
+    assert result.exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["region"] for row in rows] == ["eu-west-1", "us-east-1"]
+    assert "2 VPCs: eu-west-1 1, us-east-1 1" in result.stderr
+    named = run("coverage", "--stack", "posture", "--region", "all", "--vpc", ABROAD.subject)
+    assert named.stdout.count(ABROAD.subject) == 2  # it has the same id in both
+    assert named.exit_code == exit_codes.UNREAD
+
+
+@pytest.mark.parametrize("missing", ["eu-central-1", "ap-south-1"])
+def test_paths_of_a_region_that_cannot_be_read_are_unknown(missing: str) -> None:
+    """In each format, beside what the others have."""
+    regions = ("--stack", "posture", "--region", "eu-west-1", "--region", missing)
+    result = run("coverage", *regions, "--output", "csv")
+    assert result.exit_code == exit_codes.UNREAD
+    known, unread = csv.DictReader(io.StringIO(result.stdout))
+    assert (known["region"], known["outcome"]) == ("eu-west-1", "endpoint")
+    assert (unread["region"], unread["outcome"], unread["vpc"]) == (missing, "unknown", "")
+    assert unread["account"] == "123456789012"
+    assert f"stack posture in {missing} was not read: nothing of it is listed" in unread["summary"]
+    assert f"stack posture in {missing} was not read: " in result.stderr
+    drawn = run("coverage", *regions)
+    assert f"The stack posture in {missing} was not read" in " ".join(drawn.stdout.split())
+    _, document = list_records("coverage", *regions, code=exit_codes.UNREAD)
+    assert (document["region"], document["vpc"], document["cells"]) == (missing, None, {})
+    assert document["unreadable"].keys() == {"stack posture"}
+    elsewhere = run("coverage", *regions, "--vpc", "vpc-0123456789abcdef0")
+    assert elsewhere.exit_code == exit_codes.UNREAD  # not "has not observed": it may be there
+    assert "not observed in what was read: vpc-0123456789abcdef0" in elsewhere.stderr
+
+
+def test_uses_of_central_endpoints_are_unknown_where_a_region_is_not_read() -> None:
+    """That no VPC of the others uses one does not say that none does."""
+    regions = ("--stack", "posture", *PARTLY)
+    (unread,) = list_records("network", *regions, code=exit_codes.UNREAD)
+    assert (unread["region"], unread["status"]) == ("eu-central-1", "unknown")
+    assert "stack posture in eu-central-1 was not read" in unread["why"]
+    assert unread["missing"]
+    drawn = run("network", *regions)
+    assert drawn.exit_code == exit_codes.UNREAD
+    assert "all of eu-central-1" in drawn.stdout
+    assert "unknown" in drawn.stdout
+    assert "no VPC uses the endpoints of another in what was read" in drawn.stderr
+    complete = run("network", "--stack", "posture", *BOTH)
+    assert (complete.exit_code, complete.stdout) == (0, "")
 
 
 def test_two_stacks_of_a_region_are_one_answer() -> None:

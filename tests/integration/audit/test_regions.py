@@ -15,6 +15,10 @@ from typer.testing import CliRunner, Result
 
 from audit_stage import TableWriter
 from finding_builders import SCOPE, at, verdict
+from network_builders import S3, build_snapshot, subnet, table
+from posture.analysis.coverage import Analysis
+from posture.analysis.matrix import build_matrix_record
+from posture.analysis.services import list_covered_services
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status
 from posture.store.scope_record import coverage_fields, record_key
@@ -67,16 +71,10 @@ def _regions() -> Iterator[None]:
 
 
 def store_matrix(scope: Scope) -> None:
-    """Store the paths of one subnet to one service in the record of a scope."""
-    service = {"short": "s3", "name": f"com.amazonaws.{scope.region}.s3"}
-    matrix = {
-        "name": "",
-        "services": [service],
-        "subnets": [{"id": "subnet-0a", "name": "", "zone": "a"}],
-        "answers": [{"outcome": "endpoint", "summary": "all traffic is routed to vpce-0a"}],
-        "cells": {"subnet-0a": [0]},
-        "unreadable": {},
-    }
+    """Store the paths of one subnet in the record of a scope."""
+    analysis = Analysis(build_snapshot(subnet("a"), table("a", subnets=["a"])))
+    (service,) = (it for it in list_covered_services(analysis.snapshot) if it.name == S3)
+    matrix = build_matrix_record(analysis.build_coverage([service]), analysis)
     boto3.client("dynamodb", region_name=scope.region).update_item(
         TableName="findings",
         Key=record_key(scope),
@@ -271,7 +269,7 @@ def test_paths_of_a_region_that_cannot_be_read_are_unknown(missing: str) -> None
     result = run("coverage", *regions, "--output", "csv")
     assert result.exit_code == exit_codes.UNREAD
     known, unread = csv.DictReader(io.StringIO(result.stdout))
-    assert (known["region"], known["outcome"]) == ("eu-west-1", "endpoint")
+    assert (known["region"], known["outcome"]) == ("eu-west-1", "no route")
     assert (unread["region"], unread["outcome"], unread["vpc"]) == (missing, "unknown", "")
     assert unread["account"] == "123456789012"
     assert f"stack posture in {missing} was not read: nothing of it is listed" in unread["summary"]

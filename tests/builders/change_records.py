@@ -65,13 +65,14 @@ def build_tagged_list(*values: str) -> Any:
 
 
 def build_event(detail: Any, **more: Any) -> dict[str, Any]:
-    """Wrap a record in an EventBridge event."""
+    """Wrap a record in an EventBridge event of its account."""
+    of = detail.get("recipientAccountId") if isinstance(detail, dict) else None
     return {
         "version": "0",
         "id": "b1c0b1c0-0000-0000-0000-000000000000",
         "detail-type": "AWS API Call via CloudTrail",
         "source": "aws.ec2",
-        "account": ACCOUNT,
+        "account": of if isinstance(of, str) else ACCOUNT,
         "time": "2026-11-23T12:00:05Z",
         "region": REGION,
         "resources": [],

@@ -10,7 +10,7 @@ from monitor_stage import ANY_ADDRESS, HOME, Stage, batch
 from posture.ec2.members import MemberObservers, assume_member_roles
 from posture.evaluation.account_sweep import sweep_accounts
 from posture.evaluation.batch import EvaluationPorts
-from posture.evaluation.changes import Evaluator
+from posture.evaluation.changes import BatchResult, Evaluator
 from posture.evaluation.scope_resolver import ScopeResolver
 from posture.evaluation.sweep_result import SweepResult
 from posture.model.finding import Finding, FindingStatus
@@ -78,6 +78,10 @@ class Organization:
 
     def evaluate(self, *records: Any) -> tuple[str, ...]:
         """Evaluate records as one batch; return the messages to retry."""
+        return self.run(*records).failed
+
+    def run(self, *records: Any) -> BatchResult:
+        """Evaluate records, or the text of messages, as one batch."""
         stage = self.stage
         home = stage.observer()
 
@@ -94,7 +98,7 @@ class Organization:
             baselines=BaselineTable(stage.dynamodb, TABLES.baseline),
             rejections=Rejections(stage.dynamodb, TABLES.history),
         )
-        return Evaluator(ports).evaluate(batch(*records)).failed
+        return Evaluator(ports).evaluate(batch(*records))
 
     def sweep(self) -> SweepResult:
         """Sweep all accounts."""

@@ -217,7 +217,7 @@ def event(record: Mapping[str, Any]) -> str:
             "id": "59dbff89-35bd-4eac-99ed-be587ed81825",
             "detail-type": "AWS API Call via CloudTrail",
             "source": "aws.ec2",
-            "account": ACCOUNT,
+            "account": record.get("recipientAccountId", ACCOUNT),
             "region": REGION,
             "detail": record,
         }

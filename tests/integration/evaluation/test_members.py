@@ -1,5 +1,6 @@
 """Several accounts in one monitor: each is read by its own role, and affects no other."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from member_accounts import ACCESS, ONE, OTHER, Organization
-from monitor_stage import HOME, Stage
+from monitor_stage import HOME, Stage, event
 from posture.ec2.members import assume_member_roles
 from posture.errors import SweepIncompleteError
 from posture.model.finding import FindingStatus
@@ -63,6 +64,31 @@ def test_a_change_of_an_account_that_is_no_member_is_dropped(organization: Organ
     assert organization.evaluate(unlisted, home) == ()
     assert organization.stage.findings()
     assert organization.stage.refused() == {}
+
+
+def test_an_event_is_about_the_account_that_it_comes_from(organization: Organization) -> None:
+    """EventBridge writes the account of an event: a member cannot speak for another account."""
+    forged = json.loads(event(organization.open_group(ONE))) | {"account": OTHER}
+    for message in (forged, {"tampering": forged}):
+        result = organization.run(json.dumps(message))
+        assert (result.unmonitored, result.failed, result.results) == (1, (), ())
+    assert organization.findings(ONE) == []
+    assert organization.evaluate(json.dumps(forged | {"account": ONE})) == ()
+    assert organization.findings(ONE)
+
+
+@pytest.mark.parametrize("detail", [{}, [], "x", {"eventSource": "ec2.amazonaws.com"}])
+def test_no_other_account_fills_the_table_of_rejected_changes(
+    organization: Organization, detail: object
+) -> None:
+    """What it sends is dropped and counted; of a member it is kept, fails and raises an alarm."""
+    message = json.loads(event({})) | {"detail": detail}
+    result = organization.run(json.dumps(message | {"account": "333333333333"}))
+    assert (result.unmonitored, result.rejected, result.failed) == (1, 0, ())
+    assert organization.stage.refused() == {}
+    result = organization.run(json.dumps(message | {"account": ONE}))
+    assert (result.unmonitored, result.rejected, result.failed) == (0, 1, ("m-1",))
+    assert organization.stage.refused()
 
 
 def test_a_member_that_denies_access_is_unknown_and_stops_no_other(

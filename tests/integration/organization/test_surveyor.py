@@ -228,9 +228,17 @@ def test_changes_of_others_and_malformed_messages_are_told_apart(stage: Stage) -
     """The former are dropped, the latter go to the dead-letter queue."""
     other = record_change("ChangeResourceRecordSets", "route53.amazonaws.com", "999999999999")
     event = stage.receive(other)
-    event["Records"].append({"messageId": "m2", "body": "{"})
+    hub = record_change("ChangeResourceRecordSets", "route53.amazonaws.com")
+    unlisted = [
+        build_event(hub, account="999999999999"),  # about another account than it comes from
+        build_event({}, account="999999999999"),
+    ]
+    event["Records"] += [
+        {"messageId": "m2", "body": "{"},
+        *({"messageId": "m3", "body": json.dumps(each)} for each in unlisted),
+    ]
     result = stage.surveyor.survey_changes(event)
-    assert (result.dropped, result.read, result.messages) == (1, 0, ["m2"])
+    assert (result.dropped, result.read, result.messages) == (3, 0, ["m2"])
     assert not stage.services.calls
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from posture.changes.cloudtrail import parse_record
-from posture.changes.tampering import is_tampering, parse_tampering
+from posture.changes.record_shapes import parse_account_id
+from posture.changes.tampering import WRAPPER, is_tampering, parse_tampering
 from posture.errors import MalformedChangeError
 from posture.model.change import Change
 
@@ -40,21 +41,37 @@ class ReceivedChange:
     """A change and the id of its SQS message, or its place in a file.
 
     `body` is the message as received. `receive_count` is how often the queue has delivered it.
+    `sender` is the account that EventBridge names as the event's, "" for a record without an event.
     """
 
     message_id: str
     change: Change
     body: str = ""
     receive_count: int = 1
+    sender: str = ""
+
+    @property
+    def is_forged(self) -> bool:
+        """Whether an account sent an event about what another one did.
+
+        CloudTrail delivers a record to the event bus of the account that it is about. EventBridge
+        writes the account of an event, and keeps it where the event is forwarded.
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+        """
+        return self.sender not in {"", self.change.region.account}
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedRecord:
-    """A message that cannot be parsed, and why. `body` is the message as received."""
+    """A message that cannot be parsed, and why. `body` is the message as received.
+
+    `sender` is the account that EventBridge names as the event's, "" where there is none.
+    """
 
     message_id: str
     reason: str
     body: str
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +80,11 @@ class ChangeBatch:
 
     received: tuple[ReceivedChange, ...]
     rejected: tuple[RejectedRecord, ...]
+
+    @property
+    def size(self) -> int:
+        """The number of messages or records."""
+        return len(self.received) + len(self.rejected)
 
 
 def parse_sqs_event(event: Mapping[str, Any]) -> ChangeBatch:
@@ -171,12 +193,21 @@ def _parse_all(
     received: list[ReceivedChange] = []
     rejected: list[RejectedRecord] = []
     for message_id, body, receive_count in messages:
+        text, sender = _format_body(body), ""
         try:
-            change = parse(_parse_json(body))
-            received.append(ReceivedChange(message_id, change, _format_body(body), receive_count))
+            record = _parse_json(body)
+            sender = _find_sender(record)
+            received.append(ReceivedChange(message_id, parse(record), text, receive_count, sender))
         except MalformedChangeError as error:
-            rejected.append(RejectedRecord(message_id, str(error), _format_body(body)))
+            rejected.append(RejectedRecord(message_id, str(error), text, sender))
     return ChangeBatch(tuple(received), tuple(rejected))
+
+
+def _find_sender(record: Any) -> str:
+    """Find the account of an event, or of the event in the wrapper of a rule about tampering."""
+    event = record.get(WRAPPER, record) if isinstance(record, Mapping) else None
+    is_event = isinstance(event, Mapping) and "detail" in event
+    return parse_account_id(event.get("account")) if is_event else ""
 
 
 def _parse_json(body: Any) -> Any:

@@ -31,8 +31,9 @@ logger = Logger()
 class BatchResult:
     """The result of a batch. `failed` are the ids of the messages to retry.
 
-    `unmonitored` counts changes of accounts and Regions for which the monitor is not responsible.
-    They are dropped: no other account can fill its dead-letter queue or keep an alarm raised.
+    `unmonitored` counts changes of accounts and Regions for which the monitor is not responsible,
+    and events that name another account than they come from. They are dropped, whether or not they
+    can be parsed: no other account can fill its dead-letter queue or keep an alarm raised.
     """
 
     changes: int = 0
@@ -109,9 +110,9 @@ class Evaluator:
             *(each.message_id for each in applied if each.change.event_id in failures),
         ]
         return BatchResult(
-            changes=len(parsed.received) + len(parsed.rejected),
+            changes=parsed.size,
             ignored=len(batch.received) - len(applied) - len(tampering),
-            unmonitored=len(parsed.received) - len(batch.received),
+            unmonitored=parsed.size - batch.size,
             rejected=len(batch.rejected),
             heartbeat_delays=tuple(self._measure_heartbeats(applied, failures)),
             regions_swept=evaluation.regions_swept,
@@ -162,7 +163,7 @@ class Evaluator:
 
     def _drop_unmonitored(self, batch: ChangeBatch) -> ChangeBatch:
         """Drop changes of accounts and Regions that this monitor does not monitor."""
-        home, received = self._ports.observer.region, []
+        home, received, rejected = self._ports.observer.region, [], []
         for each in batch.received:
             change = each.change
             region = change.region
@@ -170,12 +171,23 @@ class Evaluator:
                 # The event is of another Region where a global service records its calls there.
                 region = Region(region.account, home.name)
             concerned = change.outcome in {ChangeOutcome.APPLIED, ChangeOutcome.TAMPERING}
-            if concerned and not self._ports.watches(region):
-                extra = {"event_id": change.event_id, "of": str(change.region), "here": str(home)}
+            if concerned and (each.is_forged or not self._ports.watches(region)):
+                extra = {
+                    "event_id": change.event_id,
+                    "of": str(change.region),
+                    "sender": each.sender,
+                    "here": str(home),
+                }
                 logger.warning("change of an unmonitored account or Region dropped", extra=extra)
             else:
                 received.append(each)
-        return ChangeBatch(tuple(received), batch.rejected)
+        for record in batch.rejected:
+            if record.sender and not self._ports.watches(Region(record.sender, home.name)):
+                extra = {"message_id": record.message_id, "sender": record.sender}
+                logger.warning("message of an unmonitored account dropped", extra=extra)
+            else:
+                rejected.append(record)
+        return ChangeBatch(tuple(received), tuple(rejected))
 
     def _give_up(self, applied: Iterable[ReceivedChange], failures: Failures) -> None:
         """Record why a change failed at its last try: a dead-letter message does not say it."""

@@ -146,12 +146,16 @@ class Surveyor:
             ClientError, BotoCoreError: DynamoDB does not answer; the batch must be retried.
         """
         batch = parse_sqs_event(event)
-        result = SurveyResult(self.home, changes=len(batch.received) + len(batch.rejected))
+        result = SurveyResult(self.home, changes=batch.size)
         wanted = [
-            each for each in batch.received if concerns(each.change, self.home, self.accounts)
+            each
+            for each in batch.received
+            if not each.is_forged and concerns(each.change, self.home, self.accounts)
         ]
-        result.dropped = len(batch.received) - len(wanted)
-        self._reject(result, batch.rejected)
+        # No account that is not watched can fill the dead-letter queue.
+        rejected = [it for it in batch.rejected if not it.sender or it.sender in self.accounts]
+        result.dropped = batch.size - len(wanted) - len(rejected)
+        self._reject(result, rejected)
         if wanted:
             self._survey_wanted(result, wanted, deadline or Deadline())
         return result

@@ -1,5 +1,7 @@
 """Creates networks in an emulated account, and states that have no call."""
 
+from itertools import cycle
+
 import boto3
 from moto.ec2.models import ec2_backends
 from synthetic_aws import ACCOUNT
@@ -16,7 +18,7 @@ class RegionBuilder(NetworkBuilder):
         self.elb = session.client("elbv2", region_name=region)
         EndpointPatches(ACCOUNT, region).attach(self.ec2)
         self._endpoints = ec2_backends[ACCOUNT][region].vpc_end_points
-        self._blocks = iter(range(1, 250))
+        self._blocks = cycle(range(1, 250))  # VPCs may overlap
 
     def create_network(self, zones: str = "aab") -> tuple[str, list[str]]:
         """Create a VPC with a /24 subnet in each of these zones; return the ids."""

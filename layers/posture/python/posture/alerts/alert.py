@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from posture.alerts.formatting import format_line
 from posture.alerts.rule_texts import RuleTexts
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.bounds import truncate
 from posture.model.finding import Attribution, FindingStatus, Step, Transition
 from posture.model.scope import Scope, ScopeNames

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from posture.alerts.alert import (
@@ -37,6 +37,7 @@ from posture.alerts.rule_texts import RuleTexts
 from posture.alerts.subject import LIMIT as SUBJECT
 from posture.alerts.text_body import UNKNOWN_CAUSE
 from posture.alerts.titles import format_title
+from posture.lean_dataclass import dataclass
 from posture.model.finding import Attribution, Cause, Step, Transition
 from posture.model.instant import format_iso
 from posture.model.scope import Scope

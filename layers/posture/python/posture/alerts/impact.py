@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from posture.lean_dataclass import dataclass
 from posture.model.finding import Step, Transition
 
 # Resource kinds by id prefix.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from posture.alerts.alert import DEFAULT_STACK, Alert, sort_worst_first
@@ -17,6 +17,7 @@ from posture.alerts.json_body import format_json
 from posture.alerts.rule_texts import RuleTexts
 from posture.alerts.subject import format_subject
 from posture.alerts.text_body import format_text, list_scope_command
+from posture.lean_dataclass import dataclass
 from posture.model.finding import Transition
 
 LIMIT = 262_144

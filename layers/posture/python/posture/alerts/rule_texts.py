@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from posture.lean_dataclass import dataclass
 from posture.rules.controls import Control, ServiceControls
 
 PATH = Path(__file__).with_suffix(".json")

@@ -9,9 +9,9 @@ https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from posture.analysis.addresses import AddressSet
+from posture.lean_dataclass import dataclass
 from posture.model.network import AclEntry, NetworkAcl
 
 TCP = "6"

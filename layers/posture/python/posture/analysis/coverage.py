@@ -7,7 +7,7 @@ once, so that the cost grows with route tables, groups and ACLs rather than with
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ from posture.analysis.port_ranges import list_port_ranges
 from posture.analysis.reach import PortRange, Reach
 from posture.analysis.reachability import Reachability
 from posture.analysis.services import get_service, list_ports
+from posture.lean_dataclass import dataclass
 from posture.model.network import (
     Endpoint,
     EndpointType,

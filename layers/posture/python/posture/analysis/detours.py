@@ -7,10 +7,11 @@ https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html#route-
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.analysis.routing import Leg, Router, Routing
+from posture.lean_dataclass import dataclass
 from posture.model.network import (
     Network,
     Route,

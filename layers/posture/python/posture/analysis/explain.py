@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Analysis, Cell
@@ -19,6 +19,7 @@ from posture.analysis.paths import list_service_prefix_lists
 from posture.analysis.routing import Router
 from posture.analysis.services import list_ports
 from posture.analysis.step import ExplanationStep
+from posture.lean_dataclass import dataclass
 from posture.model.baseline import Baseline
 from posture.model.network import EndpointType, Route, RouteTable, Service, Snapshot, Subnet
 

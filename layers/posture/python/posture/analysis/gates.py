@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from posture.analysis.acls import EPHEMERAL_PORTS, AclDecision, partition_by_entry, split_ports
 from posture.analysis.addresses import AddressSet
+from posture.lean_dataclass import dataclass
 from posture.model.network import NetworkAcl
 
 HTTPS = 443

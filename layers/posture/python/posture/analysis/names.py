@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/interface-endpoints.html#dns-
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from posture.analysis.endpoint_dns import (
     list_other_servers,
     resolves_outside_only,
 )
+from posture.lean_dataclass import dataclass
 from posture.model.network import (
     Endpoint,
     EndpointType,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from posture.analysis.addresses import AddressSet
+from posture.lean_dataclass import dataclass
 from posture.model.network import Route
 
 

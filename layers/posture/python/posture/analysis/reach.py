@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from posture.analysis.addresses import NOTHING, AddressSet
 from posture.analysis.gates import Obstacle
+from posture.lean_dataclass import dataclass
 from posture.model.network import NetworkInterface
 
 PortRange = tuple[int, int]  # the first and the last

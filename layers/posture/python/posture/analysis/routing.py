@@ -16,10 +16,10 @@ https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html#route-
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from posture.analysis.addresses import IPV4, IPV6, NAT64, NOTHING, AddressSet
+from posture.lean_dataclass import dataclass
 from posture.model.network import (
     Network,
     PrefixList,

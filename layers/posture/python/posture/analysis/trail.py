@@ -11,9 +11,10 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_BlockPublicAccessStat
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from posture.analysis.path import INTERNET, PathKind
+from posture.lean_dataclass import dataclass
 from posture.model.network import NatGateway
 
 OFF, INGRESS, BIDIRECTIONAL = "off", "block-ingress", "block-bidirectional"

@@ -8,12 +8,13 @@ did not. It is certain only if what no known event explains cannot have produced
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from posture.attribution.differences import WHOLE
 from posture.attribution.events import build_cause, select_applied
 from posture.attribution.states import State, Trace
 from posture.attribution.verdicts import StateVerdicts, Verdicts
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.diff import get_material
 from posture.model.change import Change
 from posture.model.finding import (

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import Any, cast
 
+from posture.lean_dataclass import dataclass
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import Endpoint, Facet, NatGateway, PrefixList, Snapshot
 from posture.model.region_access import AnySnapshot, RegionAccess

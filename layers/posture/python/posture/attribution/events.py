@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 
 from posture.baseline.document import BaselineDocument
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.bounds import truncate
 from posture.model.baseline import Baseline
 from posture.model.change import Change, ChangeOutcome

@@ -8,7 +8,6 @@ state is then possible, not exact.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, groupby, islice, permutations
 from operator import attrgetter
@@ -36,6 +35,7 @@ from posture.attribution.events import (
 )
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
+from posture.lean_dataclass import dataclass
 from posture.model.baseline import Baseline
 from posture.model.change import Change
 from posture.model.finding import Cause

@@ -8,12 +8,13 @@ is a transient finding (docs/decisions/0078-record-transient-findings.md).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from posture.attribution.calls import RefusedCallError, UnknownEffectError, apply_call
 from posture.attribution.states import State
 from posture.attribution.verdicts import StateVerdicts, Verdicts
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.bounds import bound_verdict
 from posture.model.finding import (
     UNKNOWN_CAUSE,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from posture.lean_dataclass import dataclass
 from posture.model.baseline import Baseline, has_tags
 from posture.model.network import Tags
 from posture.model.scope import Scope, ScopeNames

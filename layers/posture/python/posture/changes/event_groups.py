@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from posture.lean_dataclass import dataclass
 from posture.model.shared_kind import SharedKind
 
 EC2 = "ec2.amazonaws.com"  # the `eventSource` of its records

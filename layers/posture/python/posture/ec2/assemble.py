@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from posture.ec2.describe import VPC_RESOURCES, Reading, VpcResources
 from posture.ec2.prefix_lists import Blocks, get_blocks
+from posture.lean_dataclass import dataclass
 from posture.model.network import (
     DhcpOptions,
     EndpointType,

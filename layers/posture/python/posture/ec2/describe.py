@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import partial
 from itertools import islice
@@ -24,6 +24,7 @@ from posture.ec2.parse.network import (
 )
 from posture.ec2.parse.route_tables import parse_route_table
 from posture.ec2.parse.security_groups import parse_security_group
+from posture.lean_dataclass import dataclass
 from posture.model.network import (
     Endpoint,
     Facet,

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcAttribute.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from math import ceil
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from posture.ec2.describe import Reading, read_concurrently, read_unless_denied
 from posture.ec2.errors import check_answer
+from posture.lean_dataclass import dataclass
 from posture.model.dns import DnsAttributes
 from posture.model.network import Endpoint, EndpointType, Facet
 
@@ -44,13 +45,15 @@ class DnsReading:
 class DnsCache:
     """DNS attributes of earlier observations by VPC id, and how many VPCs may be read again.
 
-    With `only_where_used`, those of VPCs that have gateway endpoints only are not read: no rule
+    Where it `rotates`, some that are current are read again, too, so that they do not all expire at
+    once. With `only_where_used`, those of VPCs that have gateway endpoints only are not read: no rule
     asks for them. A remediation that creates an endpoint does.
     """
 
     known: Mapping[str, DnsAttributes] = field(default_factory=dict)
     budget: int = BUDGET
     only_where_used: bool = False
+    rotates: bool = True
 
     def share(self, part: float) -> DnsCache:
         """Return the cache with the share of the budget for a part of the region."""
@@ -101,7 +104,8 @@ def resolve_attributes(
         for vpc_id in vpc_ids
         if (dns := cache.known.get(vpc_id)) and is_current(dns, observed_at)
     }
-    due = choose_vpcs_to_read(vpc_ids, endpoints.items, current, cache.budget)
+    asked = vpc_ids if cache.rotates else set(vpc_ids) - current.keys()
+    due = choose_vpcs_to_read(asked, endpoints.items, current, cache.budget)
     return {
         **{vpc_id: DnsReading(current.get(vpc_id)) for vpc_id in vpc_ids},
         **read_attributes(ec2, due, observed_at),

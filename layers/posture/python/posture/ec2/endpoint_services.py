@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcEndpointSe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from posture.ec2.describe import (
 )
 from posture.ec2.parse.endpoints import parse_connection
 from posture.ec2.parse.fields import Row, parse_tags, parse_values, sort_ids
+from posture.lean_dataclass import dataclass
 from posture.model.endpoint_service import Connection, EndpointServiceSnapshot, ServiceFacet
 from posture.model.scope import Region, Scope
 

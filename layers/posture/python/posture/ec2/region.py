@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from posture.ec2.assemble import list_vpc_ids
 from posture.ec2.describe import FILTER_VALUES, Reading, chunked
+from posture.lean_dataclass import dataclass
 from posture.model.network import Facet, Snapshot, Vpc
 from posture.model.scope import Region
 

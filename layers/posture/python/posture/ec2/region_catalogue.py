@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from posture.ec2.describe import DescribeOperation, Reading, describe
 from posture.ec2.errors import get_error_code
 from posture.ec2.parse.endpoints import parse_aws_prefix_list, parse_service
 from posture.ec2.prefix_lists import get_blocks, read_entries
+from posture.lean_dataclass import dataclass
 from posture.model.network import EndpointType, Facet, PrefixList, Service
 from posture.runtime.clock import TimeSource
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from posture.edits import acls, endpoints, gateways, groups, routes, services, vpcs
 from posture.edits.draft import Draft, Handlers, ServiceDraft, refuse
 from posture.edits.edit import Edit
 from posture.errors import RefusedEditError, UndecidedEditError
+from posture.lean_dataclass import dataclass
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 

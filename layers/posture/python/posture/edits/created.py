@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar, cast
 
 from posture.edits import edit
 from posture.edits.edit import Edit
+from posture.lean_dataclass import dataclass
 
 Renamed = TypeVar("Renamed")
 

@@ -11,10 +11,11 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, TypeAlias
 
+from posture.lean_dataclass import dataclass
 from posture.model.network import EndpointType, Network, SecurityGroupRule
 
 if TYPE_CHECKING:  # few changes are of the shared network, and its classes take time to load

@@ -10,9 +10,10 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from posture.edits.created import CREATED, Created
+from posture.lean_dataclass import dataclass
 from posture.model.network import Network
 
 Ids = tuple[str, ...]

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from posture.errors import MalformedRequestError
+from posture.lean_dataclass import dataclass
 
 BLANK = " \t\r"
 LINE_END = "\n"

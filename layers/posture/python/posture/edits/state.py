@@ -7,7 +7,7 @@ them, so that a later edit may name it wherever it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from posture.edits import resolver, transit, zones
 from posture.edits.apply import SERVICE_HANDLERS, VPC_HANDLERS, apply_edits, apply_one, name_errors
@@ -24,6 +24,7 @@ from posture.edits.links import EFFECTS
 from posture.edits.owners import find_owner, find_owner_ids, holds
 from posture.edits.shared_draft import SharedDraft
 from posture.errors import RefusedEditError, UndecidedEditError
+from posture.lean_dataclass import dataclass
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.scope import Scope

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import field, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
 from posture.ec2.describe import chunked
-from posture.ec2.dns_attributes import UNLIMITED, DnsCache
+from posture.ec2.dns_attributes import CHANGE_EVENT, UNLIMITED, DnsCache, is_current
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
 from posture.errors import describe_error
@@ -25,6 +25,7 @@ from posture.evaluation.scope import (
 )
 from posture.evaluation.scope_resolver import ResolvedScopes, ScopeResolver
 from posture.evaluation.sweep_result import NO_TIME
+from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.model.dns import DnsAttributes
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
@@ -34,7 +35,8 @@ from posture.rules.rule import VPC_POLICY_UNITS
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
-from posture.store.scope_store import Store
+from posture.store.scope_record import CLOCK_TOLERANCE
+from posture.store.scope_store import ScopeState, Store, WriteOutcome
 
 if TYPE_CHECKING:
     from posture.evaluation.shared_facts import SharedFacts
@@ -46,6 +48,7 @@ TOGETHER = 2  # from so many VPCs of an account on, shared requests are fewer
 logger = Logger()
 
 Failures = Mapping[str, str]  # the reason by event id
+ScopeChanges = Mapping[Scope, Sequence[Change]]  # what is to be evaluated, and why
 # One change or scope may fail for any reason, a bug included: the others go on, and the queue hands
 # this one out again until it goes to the dead-letter queue.
 CAUGHT = Exception
@@ -151,7 +154,7 @@ class BatchEvaluation:
         return dict.fromkeys(events, missing) if missing else {}
 
     def _read_groups(
-        self, scopes: Iterable[Scope]
+        self, scopes: ScopeChanges
     ) -> Iterator[tuple[Sequence[Scope], RegionSnapshot | None]]:
         """Group the scopes by what is read together, each group read when its turn comes.
 
@@ -165,19 +168,37 @@ class BatchEvaluation:
             (by_account[scope.account] if scope.vpc_id else alone).append(scope)
         for account, vpcs in by_account.items():
             for group in chunked(vpcs):
-                if snapshot := self._read_together(account, [scope.subject for scope in group]):
+                ids = [scope.subject for scope in group]
+                if snapshot := self._read_together(account, ids, scopes):
                     yield group, snapshot
                 else:
                     alone += group
         yield alone, None
 
-    def _read_together(self, account: str, vpc_ids: Sequence[str]) -> RegionSnapshot | None:
-        """Read VPCs, their DNS attributes included; None where they are few or cannot be read."""
+    def _build_cache(
+        self, observer: Observer, vpc_ids: Sequence[str], changes: ScopeChanges
+    ) -> DnsCache:
+        """Cache the stored DNS attributes of VPCs, except where a change may have modified them."""
+        region = observer.region
+        scopes = (Scope(region.account, region.name, each) for each in vpc_ids)
+        kept = [each for each in scopes if not _modifies_dns(changes[each])]
+        latest = observer.now() + CLOCK_TOLERANCE
+        known = {
+            each.scope.subject: each.dns
+            for each in self._ports.store.load_dns_records(kept)
+            if each.dns and not each.is_ahead_of(latest)
+        }
+        return DnsCache(known, budget=UNLIMITED, rotates=False)
+
+    def _read_together(
+        self, account: str, vpc_ids: Sequence[str], changes: ScopeChanges
+    ) -> RegionSnapshot | None:
+        """Read VPCs together; None where they are few or cannot be read."""
         if len(vpc_ids) < TOGETHER:
             return None
         try:
             observer = self._ports.observer_of(account)
-            return observer.collect_vpcs(vpc_ids, DnsCache(budget=UNLIMITED))
+            return observer.collect_vpcs(vpc_ids, self._build_cache(observer, vpc_ids, changes))
         except CAUGHT:
             logger.exception("VPCs not read together", extra={"account": account})
             return None
@@ -187,7 +208,7 @@ class BatchEvaluation:
         evaluator: ScopeEvaluator,
         scopes: Sequence[Scope],
         vpcs: RegionSnapshot | None,
-        changes: Mapping[Scope, Sequence[Change]],
+        changes: ScopeChanges,
     ) -> Failures:
         """Evaluate the scopes of a group side by side."""
         failures: dict[str, str] = {}
@@ -265,23 +286,92 @@ class BatchEvaluation:
         policy_units: int,
     ) -> ScopeResult:
         observer = self._ports.observer_of(scope.account)
-        observed_at = vpcs.observed_at if vpcs else observer.now()
-        snapshot = _read(observer, scope, vpcs)
-        if snapshot is None:
-            return evaluator.end(scope, observed_at, changes)
-        settled = all(observed_at - each.time > SETTLED for each in changes)
-        observed = evaluator.observe(snapshot, changes, _dns(snapshot))
-        result = evaluator.evaluate(observed, settled=settled, policy_units=policy_units)
-        return replace(result, denied=_find_denial(snapshot))
+        read = ScopeReading(self._ports.store, observer, scope, vpcs)
+        read.run(evaluator.latest(), may_use_stored_dns=not _modifies_dns(changes))
+        if read.snapshot is None:
+            return evaluator.end(scope, read.observed_at, changes)
+        result = _evaluate_reading(evaluator, read, changes, policy_units)
+        if result.outcome is WriteOutcome.STALE and read.uses_stored_dns:
+            # They may have been read anew meanwhile, by what was to be evaluated for their change.
+            read = ScopeReading(self._ports.store, observer, scope)
+            read.run(evaluator.latest(), may_use_stored_dns=False)
+            if read.snapshot is None:
+                return evaluator.end(scope, read.observed_at, changes)
+            result = _evaluate_reading(evaluator, read, changes, policy_units)
+        return replace(result, denied=_find_denial(read.snapshot))
 
 
-def _read(
-    observer: Observer, scope: Scope, vpcs: RegionSnapshot | None
-) -> Snapshot | EndpointServiceSnapshot | None:
-    """Read a scope, unless it was read with others; None where it no longer exists."""
-    if scope.vpc_id is None:
-        return observer.collect_services(scope.subject).services.get(scope.subject)
-    return vpcs.vpcs.get(scope.vpc_id) if vpcs else observer.collect_vpc(scope)
+class ScopeReading:
+    """A scope as it was read, alone or with others, and what was stored of it at that time.
+
+    Attributes:
+        observed_at: When it was read.
+        snapshot: The snapshot; None where the scope no longer exists.
+        dns: The DNS attributes of a VPC, with when they were read; None where they are unknown.
+        state: What is stored, of a VPC that was read alone.
+    """
+
+    def __init__(
+        self, store: Store, observer: Observer, scope: Scope, vpcs: RegionSnapshot | None = None
+    ) -> None:
+        self._store = store
+        self._observer = observer
+        self._scope = scope
+        self._vpcs = vpcs
+        self.observed_at = vpcs.observed_at if vpcs else observer.now()
+        self.snapshot: Snapshot | EndpointServiceSnapshot | None = None
+        self.dns: DnsAttributes | None = None
+        self.state: ScopeState | None = None
+
+    @property
+    def uses_stored_dns(self) -> bool:
+        """Whether its DNS attributes are those of an earlier observation."""
+        return self.dns is not None and self.dns.observed_at < self.observed_at
+
+    def run(self, latest: datetime, *, may_use_stored_dns: bool) -> None:
+        """Read the scope, unless it was read with others.
+
+        Args:
+            latest: The latest time that can be stored by now.
+            may_use_stored_dns: Whether the stored DNS attributes are used where they are current.
+        """
+        vpc_id = self._scope.vpc_id
+        if vpc_id is None:
+            services = self._observer.collect_services(self._scope.subject).services
+            self.snapshot = services.get(self._scope.subject)
+        elif self._vpcs:
+            self.snapshot = self._vpcs.vpcs.get(vpc_id)
+            self.dns = self._vpcs.dns.get(vpc_id)
+        else:
+
+            def find_dns() -> DnsAttributes | None:
+                self.state = self._store.load(self._scope)
+                record = self.state.record
+                if may_use_stored_dns and record and not record.is_ahead_of(latest):
+                    self.dns = record.dns
+                if self.dns and not is_current(self.dns, self.observed_at):
+                    self.dns = None
+                return self.dns
+
+            self.snapshot = snapshot = self._observer.collect_vpc(self._scope, find_dns)
+            if snapshot and not self.dns:
+                self.dns = _dns(snapshot)
+
+
+def _evaluate_reading(
+    evaluator: ScopeEvaluator, read: ScopeReading, changes: Sequence[Change], policy_units: int
+) -> ScopeResult:
+    assert read.snapshot is not None  # noqa: S101 - as the caller checks
+    settled = all(read.observed_at - each.time > SETTLED for each in changes)
+    observed = evaluator.observe(read.snapshot, changes, read.dns)
+    return evaluator.evaluate(
+        observed, settled=settled, policy_units=policy_units, state=read.state
+    )
+
+
+def _modifies_dns(changes: Iterable[Change]) -> bool:
+    """Whether a change may have modified the DNS attributes of what it concerns."""
+    return any(each.event_name == CHANGE_EVENT for each in changes)
 
 
 def _find_denial(snapshot: Snapshot | EndpointServiceSnapshot) -> str:
@@ -290,9 +380,9 @@ def _find_denial(snapshot: Snapshot | EndpointServiceSnapshot) -> str:
     return reasons.get(Facet.VPC) or reasons.get(ServiceFacet.CONFIGURATION) or ""
 
 
-def _dns(snapshot: Snapshot | EndpointServiceSnapshot) -> DnsAttributes | None:
+def _dns(snapshot: Snapshot) -> DnsAttributes | None:
     """Return the DNS attributes that were read with the snapshot."""
-    if not isinstance(snapshot, Snapshot) or Facet.DNS_ATTRIBUTES in snapshot.unreadable:
+    if Facet.DNS_ATTRIBUTES in snapshot.unreadable:
         return None
     vpc = snapshot.vpc
     return DnsAttributes(vpc.dns_support, vpc.dns_hostnames, snapshot.observed_at)

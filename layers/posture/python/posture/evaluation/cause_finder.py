@@ -7,7 +7,7 @@ are then named, or named anew (docs/decisions/0077-amend-causes.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from posture.attribution.calls import BIRTHS
@@ -32,6 +32,7 @@ from posture.attribution.states import State, Trace, resolve_for, trace_states
 from posture.attribution.verdicts import StateVerdicts
 from posture.evaluation.recorder import EvaluatedScope
 from posture.evaluation.windows import load_windows
+from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.model.finding import (
     UNKNOWN_CAUSE,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from posture.errors import CorruptItemError, describe_error
 from posture.evaluation.account_sweep import store_central_first, sweep_accounts
 from posture.evaluation.region_sweep import RegionSweep
 from posture.evaluation.sweep_result import SweepResult, merge_results
+from posture.lean_dataclass import dataclass
 from posture.model.member import Member, MemberFigures, measure_members, select_to_ask
 from posture.model.scope import Region
 from posture.runtime.clock import TimeSource, utc_now

@@ -6,7 +6,7 @@ Most evaluations find nothing new. What names causes is imported when something 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from aws_lambda_powertools import Logger
 
 from posture.attribution.events import READING, SharedChange, select_applied
 from posture.errors import CorruptItemError
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.waiving import Waivers
 from posture.model.change import Change
 from posture.model.finding import Transition

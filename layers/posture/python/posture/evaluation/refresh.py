@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ from posture.evaluation.scope import (
 )
 from posture.evaluation.shared_facts import SharedFacts, read_links
 from posture.evaluation.sweep_result import NO_TIME, SweepResult
+from posture.lean_dataclass import dataclass
 from posture.model.network import Snapshot
 from posture.model.scope import Region, Scope
 from posture.model.shared_network import SharedNetwork

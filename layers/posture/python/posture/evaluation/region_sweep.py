@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ from posture.evaluation.scope import (
     unchanged,
 )
 from posture.evaluation.sweep_result import NO_TIME, SweepResult, merge_results
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.diff import is_bad
 from posture.lifecycle.snapshot_digest import is_same_day
 from posture.model.change import Change

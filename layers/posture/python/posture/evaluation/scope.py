@@ -9,7 +9,7 @@ A snapshot with the digest that was evaluated last is not evaluated again (docs/
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from posture.attribution.events import READING
 from posture.baseline.resolve import resolve_baseline
 from posture.errors import ConflictError, OutdatedFactsError
 from posture.evaluation.recorder import EvaluatedScope, Recorder
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.diff import READABLE_AGAIN, find_transitions, resolve_all
 from posture.lifecycle.snapshot_digest import digest_snapshot
 from posture.lifecycle.waiving import Waivers
@@ -214,6 +215,7 @@ class ScopeEvaluator:
         settled: bool = False,
         is_new: bool = False,
         policy_units: int = VPC_POLICY_UNITS,
+        state: ScopeState | None = None,
     ) -> ScopeResult:
         """Evaluate an observed scope and record what changed, unless its digest is the stored one.
 
@@ -224,31 +226,35 @@ class ScopeEvaluator:
             is_new: Whether nothing is stored of the scope as far as is known: it is not read before
                 it is written. Where that is wrong, the write's condition fails and it is read.
             policy_units: The work that the endpoint policies of a VPC may take.
+            state: What is stored of the scope, where it was read just now.
 
         Raises:
             ConflictError: Others kept evaluating it with later facts of the shared network.
             CostlyPoliciesError: They take more, and may take more when its turn comes again.
         """
+        if is_new:
+            state = ScopeState(observed.scope, None, {})
         for _ in range(ATTEMPTS):
             try:
-                result, is_first = self._evaluate(observed, settled, is_new, policy_units)
+                result, is_first = self._evaluate(observed, settled, state, policy_units)
             except OutdatedFactsError:
-                is_new = False
+                pass
             else:
                 if not is_first or not self._must_repeat(observed):
                     return result
+            state = None
             observed = self._observe_again(observed)
         raise ConflictError(f"{observed.scope}: others kept evaluating it with later facts")
 
     def _evaluate(
-        self, observed: ObservedScope, settled: bool, is_new: bool, policy_units: int
+        self, observed: ObservedScope, settled: bool, state: ScopeState | None, policy_units: int
     ) -> tuple[ScopeResult, bool]:
         """Evaluate a scope once; return the result, and whether nothing was stored of it."""
         scope, observation = observed.scope, observed.observation
         last_observed = self._store.last_observed
         if settled and observation.snapshot_digest and last_observed.advance(observation):
             return unchanged(scope), False
-        state = ScopeState(scope, None, {}) if is_new else self._store.load(scope)
+        state = state or self._store.load(scope)
         latest, record = self.latest(), state.record
         was_ahead = record is not None and record.is_ahead_of(latest)
         matches = not was_ahead and state.matches(observation.snapshot_digest)

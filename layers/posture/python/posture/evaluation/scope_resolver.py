@@ -1,8 +1,9 @@
-"""Resolving changes to the scopes that they concern, by EC2 and by the resource index.
+"""Resolving changes to the scopes that they concern, by the resource index and by EC2.
 
-EC2 knows the resources that exist, the index those that were deleted. Both are asked about all
-changes of a batch at once, EC2 with one paginated request for each type of id. EC2 is asked in the
-account of the change only; scopes of other accounts come from the index.
+The index knows the resources that were observed, those that were deleted since among them; EC2 is
+asked about the others. Both are asked about all changes of a batch at once, EC2 with one paginated
+request for each type of id. EC2 is asked in the account of the change only; scopes of other
+accounts come from the index.
 Filters: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html
 """
 
@@ -10,13 +11,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
 from posture.ec2.describe import Reading, chunked, list_rows, read_concurrently, read_unless_denied
+from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.model.scope import Region, Scope
 
@@ -55,6 +57,10 @@ INSIDE: Mapping[str, Lookup] = {
     "eni": Lookup("describe_network_interfaces", "NetworkInterfaces", "network-interface-id"),
     "nat": Lookup("describe_nat_gateways", "NatGateways", "nat-gateway-id", filters="Filter"),
 }
+# Each of these is in one VPC for as long as it exists, and leads to no other scope of its account.
+# A security group may be associated with other VPCs, a network interface attached to an instance
+# that has others there.
+FIXED = INSIDE.keys() - {"sg", "eni"}
 # Each of these may be the target of routes in many VPCs. They are looked up only for a change that
 # names nothing inside a VPC: a new route to the prefix list of S3 concerns one VPC, not all.
 SHARED: Mapping[str, Lookup] = {
@@ -70,6 +76,7 @@ KINDS: Mapping[str, Lookup] = {**INSIDE, **SHARED}
 # Scopes of other accounts that one change evaluates. A prefix list may be shared with a whole
 # organization; the sweep evaluates the others.
 MAX_OTHERS = 200
+NO_SCOPES: frozenset[Scope] = frozenset()
 
 logger = Logger()
 
@@ -118,11 +125,12 @@ class ScopeResolver:
         wanted: dict[Region, set[str]] = defaultdict(set)
         for change in changes:
             wanted[change.region].update(lookup_ids(change))
-        looked_up = {
-            region: find_in_ec2(self._ec2_of(region), region, ids) for region, ids in wanted.items()
-        }
         ids = {name for change in changes for name in self._index_ids(change)}
         indexed = self._ownership.find_scopes(ids) if ids else {}
+        looked_up = {
+            region: find_in_ec2(self._ec2_of(region), region, _drop_settled(region, ids, indexed))
+            for region, ids in wanted.items()
+        }
         known = {
             region: _select_known(region, ids, indexed, looked_up[region].known)
             for region, ids in wanted.items()
@@ -183,11 +191,17 @@ def _select_known(region: Region, ids: Collection[str], indexed: Known, existing
     return {
         each: frozenset(
             scope
-            for scope in indexed.get(each, frozenset()) | existing.get(each, frozenset())
+            for scope in indexed.get(each, NO_SCOPES) | existing.get(each, NO_SCOPES)
             if (scope.account, scope.region) == (region.account, region.name) and scope.vpc_id
         )
         for each in ids
     }
+
+
+def _drop_settled(region: Region, ids: Collection[str], indexed: Known) -> Iterator[str]:
+    """Drop the ids whose only VPC is in the index, so that EC2 need not be asked."""
+    known = _select_known(region, ids, indexed, {})
+    return (each for each in ids if resource_type(each) not in FIXED or not known[each])
 
 
 def lookup_ids(change: Change) -> frozenset[str]:

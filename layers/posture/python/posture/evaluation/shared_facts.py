@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from posture.analysis.central.central_snapshot import digest_central, strip_central
 from posture.analysis.central.network_users import is_central
 from posture.analysis.central.view import View, VpcLinks, build_view, find_links
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.snapshot_digest import digest_catalogue
 from posture.model.change import Change
 from posture.model.network import Snapshot

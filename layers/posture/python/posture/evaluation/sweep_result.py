@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 
 from posture.errors import SweepIncompleteError
 from posture.evaluation.scope import ScopeResult
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.bounds import truncate
 from posture.model.scope import Region, Scope
 from posture.store.scope_store import WriteOutcome

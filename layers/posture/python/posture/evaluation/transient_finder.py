@@ -9,7 +9,7 @@ them arrives first, the snapshots keep the changes that are known of their windo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from posture.attribution.events import Earlier, Present, select_applied
@@ -19,6 +19,7 @@ from posture.attribution.verdicts import StateVerdicts, Verdicts
 from posture.evaluation.cause_finder import to_version
 from posture.evaluation.recorder import EvaluatedScope, merge_changes
 from posture.evaluation.windows import Window, Windows, load_windows
+from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.model.finding import FindingStatus, Transition
 from posture.model.region_access import AnySnapshot

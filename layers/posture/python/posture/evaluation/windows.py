@@ -8,9 +8,9 @@ whether a change is new is decided by all windows that it may lie in.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.store.snapshots import StoredSnapshot
 

@@ -10,11 +10,11 @@ import gzip
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Protocol, cast
 
+from posture.lean_dataclass import dataclass
 from posture.runtime.settings import EvidenceBucket
 from posture.store.chain_ends import ChainEnd, ExportHeader, format_lines
 from posture.store.findings import Findings

@@ -7,9 +7,10 @@ the reason of its last transition says how it was resolved.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.bounds import RESOURCE, bound_verdict, truncate
 from posture.lifecycle.waiving import Waivers, attribute_approval, attribute_end
 from posture.model.finding import (

@@ -7,13 +7,14 @@ snapshot, the baseline, the waivers in force, the code and, where something depe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 from posture.analysis.grace import is_within_grace_period
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.waiving import Waivers
 from posture.model.fingerprint import fingerprint
 from posture.model.network import Snapshot

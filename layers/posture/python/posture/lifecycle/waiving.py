@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from posture.lean_dataclass import dataclass
 from posture.model.baseline import Baseline
 from posture.model.finding import UNKNOWN_CAUSE, Attribution, Cause, CauseKind
 from posture.model.scope import Scope

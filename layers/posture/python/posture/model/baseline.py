@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from posture.lean_dataclass import dataclass
 
 
 def has_tags(tags: Mapping[str, str], wanted: Mapping[str, frozenset[str]]) -> bool:

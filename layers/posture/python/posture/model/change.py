@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from posture.lean_dataclass import dataclass
 from posture.model.scope import Region
 from posture.model.shared_kind import SharedKind
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from posture.lean_dataclass import dataclass
 
 # Stands for the VPC's own Resolver in a DHCP option set.
 AMAZON_DNS = "AmazonProvidedDNS"

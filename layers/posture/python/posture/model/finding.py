@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
+from posture.lean_dataclass import dataclass
 from posture.model.rule_ids import first_rule_id
 from posture.model.scope import NO_NAMES, Scope, ScopeNames
 from posture.model.verdict import Severity, Verdict

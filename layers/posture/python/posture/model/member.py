@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from posture.lean_dataclass import dataclass
 
 # A sweep that failed is invoked again after one and two minutes; it asks for no account twice.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html

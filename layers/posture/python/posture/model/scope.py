@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from posture.lean_dataclass import dataclass
 
 ACCOUNT = re.compile(r"\d{12}")
 MONITOR = "monitor"

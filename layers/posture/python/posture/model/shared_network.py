@@ -10,10 +10,11 @@ Names are lower case, without the dot at the end.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
+from posture.lean_dataclass import dataclass
 from posture.model.network import Address, Network, PrefixList, Snapshot, Tags
 
 

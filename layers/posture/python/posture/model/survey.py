@@ -7,10 +7,11 @@ the owner of a transit gateway sees the route table of an attachment, the owner 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from posture.lean_dataclass import dataclass
 from posture.model.network import PrefixList
 from posture.model.shared_kind import SharedKind
 from posture.model.shared_network import (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import sleep
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from aws_lambda_powertools.utilities.idempotency import BasePersistenceLayer
 from posture.alerts.alert import DEFAULT_STACK
 from posture.alerts.message import Message
 from posture.errors import MissingHistoryError
+from posture.lean_dataclass import dataclass
 from posture.model.finding import FindingStatus
 from posture.model.scope import Scope
 from posture.notification.security_hub import SecurityHub

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
+
+from posture.lean_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from functools import partial
 
+from posture.lean_dataclass import dataclass
 from posture.model.shared_kind import FACETS, SharedKind
 from posture.model.shared_network import SharedNetwork, UnreadFact
 from posture.model.survey import SurveyPart, merge_parts

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from posture.lean_dataclass import dataclass
 from posture.policy.automata import Pattern, compile_patterns
 from posture.policy.operators import OperatorFamily
 from posture.policy.value_tests import ValueTest

@@ -7,11 +7,12 @@ decide all such requests alike, or unknown with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
 from itertools import product
 
+from posture.lean_dataclass import dataclass
 from posture.policy.automata import PatternSet, SearchBudget, compile_patterns
 from posture.policy.decide import MAX_UNITS, Decider, PolicyAnswer, QuestionResult
 from posture.policy.document import Policy, Statement, name_policy

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from posture.lean_dataclass import dataclass
 from posture.policy import keys
 from posture.policy.document import Policy, Statement
 from posture.policy.shapes import ACTION, RESOURCE

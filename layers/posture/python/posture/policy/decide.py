@@ -6,11 +6,12 @@ The evaluator confirms every example before it is returned.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
 
+from posture.lean_dataclass import dataclass
 from posture.policy import keys
 from posture.policy.automata import BudgetExceededError, SearchBudget
 from posture.policy.case_enumeration import MAX_ENDPOINTS, CaseEnumeration

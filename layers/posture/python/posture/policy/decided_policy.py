@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from functools import lru_cache
 from typing import Any
 
+from posture.lean_dataclass import dataclass
 from posture.policy.automata import SearchBudget
 from posture.policy.decide import (
     MAX_UNITS,

@@ -5,8 +5,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from posture.lean_dataclass import dataclass
 from posture.policy.operators import ConditionOperator
 
 MAX_POLICY_CHARACTERS = 20_480  # white space included

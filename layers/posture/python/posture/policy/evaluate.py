@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from posture.lean_dataclass import dataclass
 from posture.policy.conditions import UnsupportedElementError, condition_holds
 from posture.policy.document import Policy, Statement
 from posture.policy.request import CallerKind, Request

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from posture.errors import PostureError
+from posture.lean_dataclass import dataclass
 from posture.model.service_names import short_name
 from posture.policy.automata import SearchBudget
 from posture.policy.decide import MAX_UNITS, PolicyAnswer, PolicyDecision, decide_policy

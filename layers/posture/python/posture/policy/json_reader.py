@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
 from typing import TypeVar
 
 from posture.errors import PostureError
+from posture.lean_dataclass import dataclass
 
 MAX_DEPTH = 16  # a policy is five levels deep
 SPACE = re.compile(r"[ \t\n\r]*")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
+from posture.lean_dataclass import dataclass
 from posture.policy import keys
 from posture.policy.document import Condition, Policy, Statement, shorten
 from posture.policy.lint_resources import Remark, lint_resources

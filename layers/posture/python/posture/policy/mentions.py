@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from posture.lean_dataclass import dataclass
 from posture.policy import keys
 from posture.policy.automata import (
     Pattern,

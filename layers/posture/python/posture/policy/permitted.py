@@ -8,8 +8,8 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from posture.lean_dataclass import dataclass
 from posture.model.service_names import short_name
 from posture.policy.automata import PatternSet, compile_patterns
 from posture.policy.clause_results import Requirement, require_match

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
+from posture.lean_dataclass import dataclass
 from posture.model.service_names import find_region, get_partition
 from posture.policy.service_actions import DEFAULT_REGION, find_action_prefixes
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from posture.lean_dataclass import dataclass
 from posture.policy.automata import PatternSet
 from posture.policy.policy_check import Trust
 from posture.policy.request import CallerKind

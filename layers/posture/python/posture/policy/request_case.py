@@ -8,9 +8,10 @@ condition keys that callers choose.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
+from posture.lean_dataclass import dataclass
 from posture.policy import keys
 from posture.policy.keys import KeyPresence
 from posture.policy.policy_check import EndpointContext

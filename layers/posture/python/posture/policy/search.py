@@ -7,9 +7,10 @@ each Deny statement one clause that does not. The open values are chosen to meet
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 
+from posture.lean_dataclass import dataclass
 from posture.policy import keys
 from posture.policy.automata import BudgetExceededError, PatternSet, SearchBudget
 from posture.policy.case_enumeration import CaseEnumeration

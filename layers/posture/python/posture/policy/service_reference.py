@@ -6,9 +6,10 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/service-refer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from posture.lean_dataclass import dataclass
 
 PATH = Path(__file__).with_suffix(".txt")
 

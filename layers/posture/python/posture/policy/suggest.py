@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from posture.lean_dataclass import dataclass
 from posture.policy import keys, service_actions
 from posture.policy.automata import SearchBudget
 from posture.policy.decide import (

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
+from posture.lean_dataclass import dataclass
 from posture.policy.automata import Pattern, PatternSet, compile_patterns
 from posture.policy.tokens import (
     ANY,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
+
+from posture.lean_dataclass import dataclass
 
 CharacterClass = str  # a name in CHARACTER_CLASSES, or the characters of the class themselves
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.coverage import Analysis, Cell
@@ -17,6 +16,7 @@ from posture.analysis.path import DROPPED, UNKNOWN_ENDS, Path, PathKind
 from posture.analysis.path_outcome import REACHED, PathOutcome
 from posture.analysis.paths import find_service_addresses, list_gateway_services
 from posture.analysis.reach import Reach, ReachStatus
+from posture.lean_dataclass import dataclass
 from posture.model.network import Service, Snapshot, Subnet
 from posture.rules.rule import VpcContext
 

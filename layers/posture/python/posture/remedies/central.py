@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from posture.lean_dataclass import dataclass
 from posture.model.baseline import Baseline
 from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Verdict

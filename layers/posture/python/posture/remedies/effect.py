@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from posture.lean_dataclass import dataclass
 from posture.model.verdict import Status, Verdict
 from posture.remedies.cells import CellChange, LostRoute, list_cell_changes, list_lost_routes
 from posture.rules.engine import evaluate_context

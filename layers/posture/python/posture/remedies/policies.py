@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from posture.lean_dataclass import dataclass
 from posture.policy import DecidedPolicy, MalformedPolicyError, PolicyAnswer
 from posture.policy.compare import find_denied_request
 from posture.policy.decide import MAX_UNITS

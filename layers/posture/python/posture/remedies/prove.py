@@ -10,7 +10,7 @@ workloads need, and no subnet loses a path. A command that is not proven is not 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from posture.analysis.coverage import PARTS, find_same_parts
@@ -20,6 +20,7 @@ from posture.edits.edit import Edit
 from posture.edits.format import name_operation
 from posture.edits.operations import find_service
 from posture.errors import EditError, MalformedRequestError, RefusedEditError, describe_error
+from posture.lean_dataclass import dataclass
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.shared_network import SharedNetwork

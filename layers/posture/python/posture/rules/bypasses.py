@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from posture.analysis.names import ResolvesTo
 from posture.analysis.path import DROPPED, UNKNOWN_ENDS, Path, PathKind
+from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint, Service, Subnet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence

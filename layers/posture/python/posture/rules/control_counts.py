@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from posture.lean_dataclass import dataclass
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
 from posture.model.service_names import short_name

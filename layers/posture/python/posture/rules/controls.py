@@ -10,9 +10,10 @@ Benchmark is not among them: none of its recommendations is about endpoints
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from posture.lean_dataclass import dataclass
 from posture.model.service_names import short_name
 
 SECURITY_HUB = "Security Hub"

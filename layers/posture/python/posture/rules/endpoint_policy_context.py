@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from posture.analysis.endpoint_contexts import supports_policy
 from posture.edits.edit import ModifyVpcEndpoint
 from posture.edits.format import format_sequence
+from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint
 from posture.model.verdict import Evidence, Remediation, Status
 from posture.policy import (

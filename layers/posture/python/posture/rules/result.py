@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
+from posture.lean_dataclass import dataclass
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 
 

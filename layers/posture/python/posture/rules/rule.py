@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -20,6 +20,7 @@ from posture.analysis.services import (
     list_relevant_gateway_services,
     list_service_forms,
 )
+from posture.lean_dataclass import dataclass
 from posture.model.baseline import Baseline, has_tags
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import (

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.routing import Leg, Router, Routing
 from posture.edits.edit import Edit
+from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint, EndpointType, Facet, Route, RouteTable, TargetKind
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity

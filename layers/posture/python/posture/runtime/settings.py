@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import timedelta
 
 from posture.errors import SettingsError
+from posture.lean_dataclass import dataclass
 from posture.model.scope import ACCOUNT, Region
 
 

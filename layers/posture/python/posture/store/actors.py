@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from posture.lean_dataclass import dataclass
 from posture.model.finding import Cause, Transition
 from posture.store.attribute_values import deserialize, require_text, serialize
 from posture.store.conditional_writes import build_put

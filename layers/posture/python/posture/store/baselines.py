@@ -6,12 +6,13 @@ on, so that auditors see what was required when, and who applied it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from posture.baseline.document import BaselineDocument
 from posture.baseline.parse import dump_document, parse_document
 from posture.errors import ConflictError
+from posture.lean_dataclass import dataclass
 from posture.model.instant import format_iso
 from posture.store.attribute_values import deserialize, require_int, require_text, serialize
 from posture.store.conditional_writes import ConditionFailedError, build_put, transact

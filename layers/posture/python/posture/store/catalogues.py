@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from posture.lean_dataclass import dataclass
 from posture.model.instant import format_iso
 from posture.model.network import PrefixList, Service
 from posture.store.attribute_values import deserialize, serialize

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from posture.lean_dataclass import dataclass
 from posture.model.instant import format_iso, parse_iso
 from posture.model.scope import Scope
 from posture.store.attribute_values import require_int, require_text

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from posture.lean_dataclass import dataclass
 from posture.store.attribute_values import Item, StoredItem, require_int, require_text, serialize
 
 DIGEST = "digest"

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from posture.alerts.event_texts import build_event_texts
 from posture.errors import BaselineError, CorruptItemError
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.bounds import is_truncated
 from posture.model.change import THROUGH
 from posture.model.finding import (

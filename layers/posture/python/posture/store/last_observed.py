@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from posture.lean_dataclass import dataclass
 from posture.model.dns import DnsAttributes
 from posture.model.instant import format_iso
 from posture.model.scope import Scope

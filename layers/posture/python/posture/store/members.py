@@ -8,11 +8,12 @@ the item: none of them can undo what another one wrote.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from posture.errors import CorruptItemError
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.bounds import truncate
 from posture.model.instant import format_iso
 from posture.model.member import Member, MemberSource, MemberState

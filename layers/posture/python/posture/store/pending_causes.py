@@ -6,10 +6,10 @@ An item of the findings table for each scope, in a partition of each account and
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from posture.lean_dataclass import dataclass
 from posture.model.instant import format_iso, parse_iso
 from posture.model.scope import Region, Scope
 from posture.store.attribute_values import deserialize, serialize

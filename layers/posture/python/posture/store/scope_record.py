@@ -10,10 +10,11 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from posture.lean_dataclass import dataclass
 from posture.model.dns import DnsAttributes
 from posture.model.instant import format_iso, parse_iso
 from posture.model.scope import Region, Scope

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError, OutdatedFactsError
+from posture.lean_dataclass import dataclass
 from posture.lifecycle.diff import apply_transitions, digest_former_findings, is_bad
 from posture.model.dns import DnsAttributes
 from posture.model.finding import Finding, FindingStatus, Step, Transition

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from posture.errors import CorruptItemError, PostureError
+from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.model.fingerprint import fingerprint
 from posture.model.instant import parse_iso

@@ -13,11 +13,11 @@ change by one record (docs/decisions/0097-shared-facts-and-their-order.md).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError, CorruptItemError
+from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.model.instant import format_iso, parse_iso
 from posture.model.network import Snapshot

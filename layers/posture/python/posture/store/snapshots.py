@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from posture.errors import CorruptItemError
+from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.instant import format_iso, parse_iso

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from posture.lean_dataclass import dataclass
 from posture.model.finding import Transition
 from posture.model.instant import format_iso
 from posture.runtime.settings import Tables

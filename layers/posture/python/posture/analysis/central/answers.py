@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from posture.analysis.addresses import NOTHING, AddressSet
+from posture.lean_dataclass import dataclass
 from posture.model.network import Address, Endpoint, NetworkInterface
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from posture.analysis.addresses import IPV6, AddressSet
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
 from posture.analysis.central.ends import VpcEnd
 from posture.analysis.descriptions import describe_addresses, describe_path
 from posture.analysis.path import DROPPED, INTERNET, OTHER_NETWORKS, UNKNOWN_ENDS, Path, PathKind
+from posture.lean_dataclass import dataclass
 from posture.model.network import Facet
 from posture.model.shared_network import TransitAttachment, VpcPeering
 

@@ -8,13 +8,14 @@ https://docs.aws.amazon.com/vpc/latest/tgw/how-transit-gateways-work.html#tgw-az
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
 from posture.analysis.central.branches import Branch, Link
 from posture.analysis.central.ends import VpcEnd
 from posture.analysis.central.gates import Flow, Judged, judge_acl
 from posture.analysis.gates import Gate
+from posture.lean_dataclass import dataclass
 from posture.model.network import Facet, Subnet
 from posture.model.shared_network import SharedFacet, TransitAttachment
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.paths import PathFinder
 from posture.analysis.reachability import Reachability
+from posture.lean_dataclass import dataclass
 from posture.model.network import Snapshot
 
 

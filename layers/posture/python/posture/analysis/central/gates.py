@@ -15,7 +15,6 @@ https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-security-groups.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from posture.analysis.acls import find_unrestricted_versions
 from posture.analysis.addresses import IPV6, NOTHING, AddressSet
@@ -31,6 +30,7 @@ from posture.analysis.gates import (
 )
 from posture.analysis.reach import PortRange
 from posture.analysis.security_groups import covers_port, find_allowed_peers
+from posture.lean_dataclass import dataclass
 from posture.model.network import Facet, NetworkAcl, SecurityGroup
 from posture.model.shared_network import VpcPeering
 

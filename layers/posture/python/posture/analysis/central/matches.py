@@ -8,11 +8,11 @@ https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/profiles.html
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 
 from posture.analysis.central.known_endpoints import KnownEndpoint
 from posture.analysis.central.records import count_labels, get_domain
+from posture.lean_dataclass import dataclass
 from posture.model.shared_network import HostedZone, ProfileUse, ResolverRule
 
 

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-overview-DSN-
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_address
 
 from posture.analysis.central.answers import (
@@ -35,6 +35,7 @@ from posture.analysis.central.records import (
 )
 from posture.analysis.central.unread import describe_unread
 from posture.analysis.endpoint_dns import list_other_servers
+from posture.lean_dataclass import dataclass
 from posture.model.network import Facet, Snapshot
 from posture.model.shared_network import (
     DnsRecord,

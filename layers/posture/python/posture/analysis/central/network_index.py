@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from ipaddress import ip_address
 from itertools import chain
@@ -19,6 +19,7 @@ from posture.analysis.central.attachments import APPLIANCES
 from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.central.known_endpoints import get_endpoint_id
 from posture.analysis.central.private_names import DOMAINS_OF_AWS
+from posture.lean_dataclass import dataclass
 from posture.model.network import Address, Network
 from posture.model.shared_network import (
     AttachmentKind,

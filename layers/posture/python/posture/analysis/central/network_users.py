@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from posture.analysis.central.network_index import Named, NetworkIndex, index_network
 from posture.analysis.central.view_names import list_associated
+from posture.lean_dataclass import dataclass
 from posture.model.network import Network, Snapshot, Tags
 from posture.model.shared_network import ResolverRule, SharedNetwork, SharedVpc
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.analysis.central.answers import CentralPath, CentralStep, StepKind, StepStatus
@@ -30,6 +30,7 @@ from posture.analysis.reach import PortRange
 from posture.analysis.reachability import Reachability
 from posture.analysis.routing import may_use_nat64
 from posture.analysis.security_groups import find_allowed_peers
+from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint, Facet, NetworkInterface, Snapshot, Subnet
 from posture.model.shared_network import SharedNetwork, VpcPeering
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from posture.analysis.central.answers import (
@@ -25,6 +24,7 @@ from posture.analysis.central.known_endpoints import (
 from posture.analysis.central.records import ADDRESS_TYPES, look_up, matches
 from posture.analysis.central.unread import describe_unread, list_unread
 from posture.analysis.endpoint_dns import list_ip_versions
+from posture.lean_dataclass import dataclass
 from posture.model.network import Address, Facet, Snapshot
 from posture.model.shared_network import DnsRecord, HostedZone, SharedFacet, SharedNetwork
 

@@ -7,9 +7,9 @@ https://www.rfc-editor.org/rfc/rfc4592 (wildcards)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from posture.analysis.central.identity import cache_by_identity
+from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint
 from posture.model.shared_network import DnsRecord, HostedZone
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.central.known_endpoints import find_endpoint, find_holders
@@ -18,6 +18,7 @@ from posture.analysis.central.matches import Match, list_first
 from posture.analysis.central.network_index import list_named
 from posture.analysis.central.private_names import DOMAINS_OF_AWS, list_s3_names
 from posture.analysis.central.records import matches
+from posture.lean_dataclass import dataclass
 from posture.model.network import EndpointType, Service, Snapshot
 from posture.model.service_names import REGION, find_region, short_name
 from posture.model.shared_network import HostedZone, RuleKind, SharedNetwork

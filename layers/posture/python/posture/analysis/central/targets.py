@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
 from posture.analysis.central.ends import VpcEnd
 from posture.analysis.endpoint_dns import WORKING
+from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint, Facet, NetworkInterface
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from posture.analysis.addresses import NOTHING, AddressSet
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
+from posture.lean_dataclass import dataclass
 from posture.model.network import NetworkInterface
 
 

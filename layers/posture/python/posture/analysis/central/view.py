@@ -9,7 +9,7 @@ if its view changed (docs/decisions/0098-dependents-from-views.md).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from posture.analysis.central.central_snapshot import digest_central
 from posture.analysis.central.network_index import NetworkIndex, index_network
 from posture.analysis.central.network_users import NetworkUser, list_users
 from posture.analysis.central.view_names import ViewNames
+from posture.lean_dataclass import dataclass
 from posture.model.fingerprint import fingerprint
 from posture.model.network import Network, Snapshot, TargetKind
 from posture.model.shared_network import (

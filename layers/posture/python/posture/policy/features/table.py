@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from posture.lean_dataclass import dataclass
 
 PATH = Path(__file__).with_name("table.json")
 ANY_RESOURCE = "any"  # some resource, of whatever owner, that the workload uses

@@ -11,11 +11,12 @@ each possibility. Only keys that the policy names make a difference.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import product
 
+from posture.lean_dataclass import dataclass
 from posture.policy import keys, service_actions
 from posture.policy.document import Policy
 from posture.policy.features.table import NO_RESOURCE, Signer

@@ -7,11 +7,12 @@ policy allows any such request.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from itertools import islice, product
 
+from posture.lean_dataclass import dataclass
 from posture.policy import keys
 from posture.policy.automata import BudgetExceededError, SearchBudget, compile_patterns
 from posture.policy.case_enumeration import CaseEnumeration

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from posture.lean_dataclass import dataclass
 from posture.model.service_names import short_name
 from posture.policy.features.resources import fill_resource
 from posture.policy.features.table import (

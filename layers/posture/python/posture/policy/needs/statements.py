@@ -9,9 +9,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from posture.lean_dataclass import dataclass
 from posture.policy import keys, service_actions
 from posture.policy.descriptions import CANONICAL
 from posture.policy.features.table import Signer

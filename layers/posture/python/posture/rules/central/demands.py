@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from posture.analysis.central.answers import NameAnswer, NameOutcome
 from posture.analysis.services import list_service_forms
+from posture.lean_dataclass import dataclass
 from posture.model.baseline import CentralEndpoints
 from posture.model.network import EndpointType, Service
 from posture.model.service_names import short_name

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from posture.analysis.central.network_index import index_network
 from posture.analysis.central.view import NAME_FACETS
 from posture.analysis.endpoint_dns import WORKING
@@ -14,6 +12,7 @@ from posture.analysis.names import (
     find_other_network,
 )
 from posture.analysis.services import get_service
+from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint, Service
 from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Evidence, Remediation

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from posture.analysis.central.network_index import index_network
+from posture.lean_dataclass import dataclass
 from posture.model.baseline import CentralEndpoints
 from posture.model.network import Endpoint, EndpointType, Service
 from posture.rules.endpoint_lookups import AVAILABLE

@@ -8,7 +8,7 @@ does (docs/decisions/0099-one-finding-for-a-broken-step.md).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 
 from posture.analysis.central.answers import (
@@ -23,6 +23,7 @@ from posture.analysis.central.answers import (
 from posture.analysis.central.known_endpoints import find_endpoint
 from posture.analysis.central.private_names import list_names, split_names
 from posture.analysis.central.sources import Source
+from posture.lean_dataclass import dataclass
 from posture.model.network import Facet, Service
 from posture.rules.central.policies import judge_policy
 from posture.rules.endpoint_lookups import AVAILABLE, AWS_SERVICE_TYPES, PENDING

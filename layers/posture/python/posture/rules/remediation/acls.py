@@ -6,12 +6,12 @@ https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from posture.analysis.acls import ALL, TCP, partition_by_entry, split_ports
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.edits.edit import CreateNetworkAclEntry, Edit, PortRange
+from posture.lean_dataclass import dataclass
 from posture.model.network import AclEntry, Network, NetworkAcl, Snapshot
 
 FINAL = 32767  # the number of the final deny

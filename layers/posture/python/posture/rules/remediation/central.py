@@ -8,13 +8,14 @@ before anything wider (docs/decisions/0101-remedies-in-other-accounts.md).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from posture.analysis.central.answers import NameOutcome, StepKind, StepStatus
 from posture.analysis.central.identity import cache_by_identity
 from posture.edits.format import format_sequence
 from posture.edits.state import NetworkState, apply_to_state
 from posture.errors import EditError
+from posture.lean_dataclass import dataclass
 from posture.model.network import Snapshot
 from posture.model.verdict import Remediation
 from posture.rules.central.use import CentralUse, evaluate_use

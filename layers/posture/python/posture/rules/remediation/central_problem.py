@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from posture.analysis.central.answers import CentralPath, CentralStep, StepKind
 from posture.analysis.central.attachments import is_working
 from posture.edits.edit import Edit
+from posture.lean_dataclass import dataclass
 from posture.model.network import Network, Snapshot, Subnet
 from posture.model.shared_network import (
     AttachmentKind,

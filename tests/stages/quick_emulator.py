@@ -3,44 +3,53 @@
 * botocore's files are read once for a process, not for each session. The clients of a session
   share what was read and leave it as it is, so that all sessions may. botocore, moto and the survey
   complete a model in place, each by extras of its own, so each has a model of its own.
-* moto's DynamoDB keeps what a transaction may change, instead of a copy of whole tables and of
-  their streams. What it finds is serialised at once, and is not copied before.
-* Of an attribute value, which has one of ten members, moto's serialiser looks for that one only.
+* The clients of one model share its shapes and their methods.
+* A long answer of EC2, such as the list of all endpoint services, is parsed once.
+* Python's collector of cycles runs seldom, and leaves out what is there before the first test.
+* moto is quicker, as the embedded emulator has it.
 """
 
-import copy
-from collections import defaultdict
-from types import SimpleNamespace
+import gc
+import pickle
+from functools import cache
 from typing import Any
 
+from botocore import useragent
+from botocore.client import ClientCreator
 from botocore.loaders import Loader
-from moto.core.serialize import BaseJSONSerializer
-from moto.dynamodb import models
-from moto.dynamodb.exceptions import MockValidationException
-from moto.dynamodb.models import table as tables
-from moto.dynamodb.models.dynamo_type import Item
-from moto.dynamodb.models.table import Table
+from botocore.model import ServiceModel
+from botocore.parsers import EC2QueryParser
+
+from posture_cli.embedded.quick_moto import quicken_moto
 
 _LIST_SERVICES = Loader.list_available_services
-_TRANSACT = models.DynamoDBBackend.transact_write_items
-_SERIALIZE = BaseJSONSerializer._serialize_type_structure
-
 _LOAD_DATA = Loader.load_data
 LOAD_MODEL = Loader.load_service_model
+_CREATE_METHODS = ClientCreator._create_methods
+_PARSE = EC2QueryParser._do_parse
+_SANITIZE = useragent.sanitize_user_agent_string_component
+LONG = 20_000  # bytes of an answer
 
 _read: dict[tuple[object, ...], Any] = {}
+_models: dict[int, tuple[Any, ServiceModel]] = {}
+_methods: dict[ServiceModel, dict[str, Any]] = {}
+_parsed: dict[tuple[object, ...], bytes] = {}
 
 
 def quicken() -> None:
     """Patch botocore's and moto's classes."""
+    quicken_moto()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
     replacements: list[tuple[Any, str, Any]] = [
         (Loader, "load_data", _load_data),
         (Loader, "load_service_model", _load_model),
         (Loader, "list_available_services", _list_services),
-        (models.DynamoDBBackend, "transact_write_items", _transact),
-        (models, "copy", _copy_unless(Table)),
-        (tables, "copy", _copy_unless(list, Item)),
-        (BaseJSONSerializer, "_serialize_type_structure", _serialize_structure),
+        (ClientCreator, "_load_service_model", _share_model),
+        (ClientCreator, "_create_methods", _share_methods),
+        (EC2QueryParser, "_do_parse", _parse),
+        (useragent, "sanitize_user_agent_string_component", cache(_SANITIZE)),
     ]
     for owner, name, replacement in replacements:
         setattr(owner, name, replacement)
@@ -68,65 +77,23 @@ def _read_once(read: Any, loader: Loader, *named: str | None) -> Any:
     return _read[key]
 
 
-def _copy_unless(*kinds: type) -> Any:
-    """Return a module `copy` that does not copy these."""
-
-    def copy_deeply(value: Any) -> Any:
-        return value if isinstance(value, kinds) else copy.deepcopy(value)
-
-    return SimpleNamespace(copy=copy.copy, deepcopy=copy_deeply)
+def _share_model(creator: Any, service_name: str, api_version: str | None = None) -> ServiceModel:
+    read = creator._loader.load_service_model(service_name, "service-2", api_version=api_version)
+    if id(read) not in _models:  # and it is kept, so that no other has its id
+        _models[id(read)] = read, ServiceModel(read, service_name=service_name)
+    return _models[id(read)][1]
 
 
-def _transact(backend: Any, transact_items: list[Any]) -> None:
-    """Write all items or none."""
-    operations = [operation for each in transact_items for operation in each.values()]
-    named = {each.get("TableName") for each in operations}
-    kept = {name: _keep(table) for name, table in backend.tables.items() if name in named}
-    for each in transact_items:
-        if "Update" in each:
-            _copy_item(backend, each["Update"])
-    try:
-        _TRANSACT(backend, transact_items)
-    except BaseException:
-        for name, table in kept.items():
-            backend.tables[name] = table
-        raise
+def _share_methods(creator: Any, model: ServiceModel) -> dict[str, Any]:
+    if model not in _methods:
+        _methods[model] = _CREATE_METHODS(creator, model)
+    return dict(_methods[model])
 
 
-def _keep(table: Any) -> Any:
-    """Return the table as it is now; it shares its items, which moto changes by updates only."""
-    kept = copy.copy(table)
-    rows = {key: dict(held) for key, held in table.items.items()} if table.has_range_key else None
-    kept.items = defaultdict(dict, table.items if rows is None else rows)
-    if table.stream_shard:
-        kept.stream_shard = copy.copy(table.stream_shard)
-        kept.stream_shard.table = kept
-        kept.stream_shard.items = list(table.stream_shard.items)
-    return kept
-
-
-def _copy_item(backend: Any, update: Any) -> None:
-    """Let an update change a copy of its item."""
-    table = backend.tables.get(update.get("TableName"))
-    try:
-        item = table and backend.get_item(table.name, update["Key"])
-    except MockValidationException:
-        return  # the transaction fails by it
-    if not item:
-        return
-    if table.has_range_key:
-        table.items[item.hash_key][item.range_key] = copy.deepcopy(item)
-    else:
-        table.items[item.hash_key] = copy.deepcopy(item)
-
-
-def _serialize_structure(
-    serializer: Any, serialized: Any, value: Any, shape: Any, key: str
-) -> None:
-    if shape.name != "AttributeValue" or not key or not isinstance(value, dict):
-        _SERIALIZE(serializer, serialized, value, shape, key)
-        return
-    held: dict[str, Any] = {}
-    for name, member in value.items():
-        serializer._serialize(held, member, shape.members[name], name)
-    serializer._default_serialize(serialized, held, shape, key)
+def _parse(parser: Any, response: Any, shape: Any) -> Any:
+    if len(response["body"]) < LONG:
+        return _PARSE(parser, response, shape)
+    key = shape.name, parser._timestamp_parser, response["body"]
+    if key not in _parsed:
+        _parsed[key] = pickle.dumps(_PARSE(parser, response, shape))
+    return pickle.loads(_parsed[key])  # noqa: S301 - pickled above

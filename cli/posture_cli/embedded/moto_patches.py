@@ -44,6 +44,7 @@ from moto.events.models import EventPattern
 from posture_cli.embedded.cloudtrail import PARAMETERS, JsonObject, remember_parameters
 from posture_cli.embedded.partiql import PartiqlError, is_select, translate_select
 from posture_cli.embedded.profiles import add_profiles
+from posture_cli.embedded.quick_moto import quicken_moto
 from posture_cli.embedded.transit_gateways import name_endpoint, patch_shared_network
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ FINAL_DENY = {"0.0.0.0/0": 32767, "::/0": 32768}  # the numbers of a network ACL
 
 def patch_moto() -> None:
     """Patch moto's classes; calling it again changes nothing."""
+    quicken_moto()
     patch_shared_network()
     add_profiles()
     for kind, name in ((VPCEndPoint, "vpc_endpoint_id"), (NetworkAcl, "network_acl_id")):

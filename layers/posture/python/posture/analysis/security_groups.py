@@ -1,4 +1,4 @@
-"""Evaluate security group rules: whom they allow, and whether they allow every address.
+"""Evaluate security group rules: whom they allow.
 
 Rules only allow traffic, and the rules of all groups on an interface add up.
 https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
@@ -6,18 +6,16 @@ https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.addresses import AddressSet
 from posture.analysis.gates import HTTPS
-from posture.model.network import PrefixList, SecurityGroup, SecurityGroupRule
+from posture.model.network import Network, PrefixList, SecurityGroup, SecurityGroupRule
 
 ALL = "-1"
 ANY_PORT = (0, 65535)
 PROTOCOLS = {"6": "tcp", "17": "udp"}
-TRANSPORTS = ("tcp", "udp")  # an endpoint carries no other
-EVERY_ADDRESS = {"0.0.0.0/0": IPV4, "::/0": IPV6}
 
 
 def covers_port(rule: SecurityGroupRule, protocol: str, port: int) -> bool:
@@ -68,76 +66,26 @@ def find_allowed_peers(
 
     Without a port, the rules for any TCP port count.
     """
-    addresses, references, unread = NOTHING, set(), []
+    networks: list[Network] = []
+    references: set[str] = set()
+    lists: dict[str, str] = {}  # the first group that allows each
     for group in groups:
         for rule in group.egress if egress else group.ingress:
             checked = get_port_range(rule)[0] if port is None else port
             if not covers_port(rule, "tcp", checked):
                 continue
-            if rule.group is not None:
+            if rule.cidr is not None:
+                networks.append(rule.cidr)
+            elif rule.group is None:
+                lists.setdefault(rule.prefix_list_id or "", group.id)
+            elif rule.group.peering_id is None:
                 # No workload of this VPC is in a group of a peered VPC.
-                if rule.group.peering_id is None:
-                    references.add(rule.group.group_id)
-                continue
-            found = resolve_peers(rule, prefix_lists)
-            if found is None:
-                unread.append(f"the entries of {rule.prefix_list_id}, which {group.id} allows")
-            else:
-                addresses |= found
-    return AllowedPeers(addresses, frozenset(references), tuple(unread))
-
-
-@dataclass(frozen=True, slots=True)
-class InboundRule:
-    """An inbound rule of a group and the addresses it allows; None if its list is not readable."""
-
-    group_id: str
-    rule: SecurityGroupRule
-    addresses: AddressSet | None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenAccess:
-    """Whether the groups of an interface allow every address.
-
-    `open_to` is `0.0.0.0/0` or `::/0` or both, on the port; `by` are the rules that allow it.
-    `unread` are the rules that may allow it, but whose prefix lists could not be read.
-    """
-
-    open_to: tuple[str, ...] = ()
-    port: int = HTTPS
-    protocol: str = "tcp"
-    by: tuple[InboundRule, ...] = ()
-    unread: tuple[InboundRule, ...] = ()
-
-
-def find_open_access(
-    groups: Iterable[SecurityGroup], prefix_lists: Mapping[str, PrefixList]
-) -> OpenAccess:
-    """Find a TCP or UDP port, 443 first, on which groups together allow every address."""
-    rules = [
-        InboundRule(group.id, rule, resolve_peers(rule, prefix_lists))
-        for group in groups
-        for rule in group.ingress
-        if rule.group is None
-    ]
-    # Access can only begin at a port where a rule begins.
-    ports = {HTTPS, *(get_port_range(each.rule)[0] for each in rules)}
-    for port in sorted(ports, key=lambda port: (port != HTTPS, port)):
-        for protocol in TRANSPORTS:
-            allowing = [each for each in rules if covers_port(each.rule, protocol, port)]
-            if found := _evaluate_port(allowing, protocol, port):
-                return found
-    return OpenAccess(unread=tuple(each for each in rules if each.addresses is None))
-
-
-def _evaluate_port(allowing: Sequence[InboundRule], protocol: str, port: int) -> OpenAccess | None:
-    allowed = AddressSet.union(each.addresses for each in allowing if each.addresses)
-    open_to = {name: every for name, every in EVERY_ADDRESS.items() if allowed >= every}
-    if not open_to:
-        return None
-    families = open_to.values()
-    found = [(each, each.addresses or NOTHING) for each in allowing]
-    alone = [rule for rule, addresses in found if any(addresses >= every for every in families)]
-    part = [rule for rule, addresses in found if any(addresses & every for every in families)]
-    return OpenAccess(tuple(open_to), port, protocol, tuple(alone or part))
+                references.add(rule.group.group_id)
+    unread: list[str] = []
+    for list_id, group_id in lists.items():
+        named = prefix_lists.get(list_id)
+        if named is None or named.cidrs is None:
+            unread.append(f"the entries of {list_id}, which {group_id} allows")
+        else:
+            networks += named.cidrs
+    return AllowedPeers(AddressSet.of(networks), frozenset(references), tuple(unread))

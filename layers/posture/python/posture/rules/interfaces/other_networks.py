@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.gates import find_acl_obstacles
+from posture.analysis.open_access import find_open_access
 from posture.analysis.path import OTHER_NETWORKS, UNKNOWN_ENDS, Path, PathKind
 from posture.analysis.security_groups import (
     covers_port,
     find_allowed_peers,
-    find_open_access,
     get_port_range,
     resolve_peers,
 )
@@ -66,6 +66,21 @@ WHITEPAPER = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """What the groups of an endpoint allow on its port; None where the port is not known."""
+
+    groups: Sequence[SecurityGroup]
+    port: int | None
+    addresses: AddressSet
+    unread: Sequence[str]
+
+    @classmethod
+    def of(cls, vpc: VpcContext, groups: Sequence[SecurityGroup], port: int | None) -> _Admitted:
+        found = find_allowed_peers(groups, vpc.snapshot.prefix_lists, port=port)
+        return cls(groups, port, found.addresses, found.unread)
+
+
 def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
     outsiders = Outsiders(vpc)
     for endpoint in find_interface_endpoints(vpc):
@@ -80,9 +95,10 @@ def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
         unknown = [each for each in endpoint.security_group_ids if each not in known]
         facts: list[Evidence] = []
         allowed = NOTHING
+        admitted = _Admitted.of(vpc, groups, port)
         for interface in interfaces:
             addresses, evidence, unread = _find_external_sources(
-                vpc, interface, groups, port, outsiders
+                vpc, interface, admitted, outsiders
             )
             allowed |= addresses
             facts += evidence
@@ -92,10 +108,7 @@ def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
             {endpoint.id, *endpoint.subnet_ids, *endpoint.security_group_ids}
             | {fact.record["target"] for fact in facts if "target" in fact.record}
         )
-        unknown += (
-            *missing,
-            *find_allowed_peers(groups, vpc.snapshot.prefix_lists, port=port).unread,
-        )
+        unknown += (*missing, *admitted.unread)
         if facts and (doubts := find_unread_users(vpc)):
             unknown += (f"whether they are its users: {join_names(doubts)}",)
             facts.clear()
@@ -165,8 +178,7 @@ def _is_outside(vpc: VpcContext, rule: SecurityGroupRule, own: AddressSet) -> bo
 def _find_external_sources(
     vpc: VpcContext,
     interface: NetworkInterface,
-    groups: Sequence[SecurityGroup],
-    port: int | None,
+    admitted: _Admitted,
     outsiders: Outsiders,
 ) -> tuple[AddressSet, list[Evidence], list[str]]:
     """Return the addresses of other networks that reach an interface, the evidence, the unread."""
@@ -177,16 +189,17 @@ def _find_external_sources(
     families = AddressSet.union(
         family for family, version in zip(FAMILIES, (4, 6), strict=True) if version in versions
     )
-    admitted = find_allowed_peers(groups, vpc.snapshot.prefix_lists, port=port).addresses & families
     network = vpc.snapshot.vpc
-    external = admitted - AddressSet.of((*network.cidrs, *network.ipv6_cidrs))
+    external = (admitted.addresses & families) - AddressSet.of(
+        (*network.cidrs, *network.ipv6_cidrs)
+    )
     allowed, facts, unread = NOTHING, [], []
     for path in vpc.analysis.paths.trace(subnet, outsiders.select(subnet, external)):
         for end in _list_ends(path):
             route = end.route or path.route
             likely = _likely_sources(route, end.addresses)
-            sources, doubtful = _filter_certain(vpc, interface, likely, port)
-            others, _ = _filter_certain(vpc, interface, end.addresses - likely, port)
+            sources, doubtful = _filter_certain(vpc, interface, likely, admitted.port)
+            others, _ = _filter_certain(vpc, interface, end.addresses - likely, admitted.port)
             if doubtful and end.kind in OTHER_NETWORKS | UNKNOWN_ENDS:
                 unread.append(f"the address that {interface.id} gets in {interface.subnet_id}")
             if route and others and end.kind in OTHER_NETWORKS:
@@ -201,7 +214,7 @@ def _find_external_sources(
                 if hop.route:
                     table = vpc.snapshot.route_tables[hop.table_id]
                     facts.append(route_evidence(table, hop.route))
-            facts.append(_source_evidence(groups, route, sources, port))
+            facts.append(_source_evidence(admitted, route, sources))
             facts += outsiders.describe(subnet, sources)
     return allowed, facts, unread
 
@@ -250,12 +263,11 @@ def _filter_by_acl(
     return allowed
 
 
-def _source_evidence(
-    groups: Sequence[SecurityGroup], route: Route, sources: AddressSet, port: int | None
-) -> Evidence:
-    ids, target = join_names(group.id for group in groups), route.target.id
+def _source_evidence(admitted: _Admitted, route: Route, sources: AddressSet) -> Evidence:
+    ids, target = join_names(group.id for group in admitted.groups), route.target.id
     return Evidence(
-        f"{ids} allows inbound traffic{_format_port(port)} from {summarize_addresses(sources)}, "
+        f"{ids} allows inbound traffic{_format_port(admitted.port)} from "
+        f"{summarize_addresses(sources)}, "
         f"which reaches the VPC through {target}.",
         {"security_groups": ids, "addresses": format_addresses(sources), "target": target},
     )

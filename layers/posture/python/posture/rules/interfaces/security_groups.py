@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 
-from posture.analysis.security_groups import OpenAccess, find_open_access, get_port_range
+from posture.analysis.open_access import OpenAccess, find_open_access, find_open_rules
+from posture.analysis.security_groups import get_port_range
 from posture.edits.edit import AuthorizeSecurityGroupIngress, Edit, ModifyVpcEndpoint
-from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup, SecurityGroupRule
+from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import CHOSEN_GROUP, INBOUND
 from posture.rules.endpoint_lookups import GROUPED
@@ -190,8 +190,9 @@ def _close_groups(vpc: VpcContext, groups: Sequence[SecurityGroup]) -> tuple[Rem
     """
     known: list[Edit] = []
     same: list[Edit] = []
+    open_rules = find_open_rules(groups, vpc.snapshot.prefix_lists)
     for group in groups:
-        opening = _list_open_rules(vpc, [group], groups)
+        opening = [each.rule for each in open_rules if each.group_id == group.id]
         if not opening:
             continue
         endpoints = list_grouped_endpoints(vpc, group.id)
@@ -217,26 +218,6 @@ def _close_groups(vpc: VpcContext, groups: Sequence[SecurityGroup]) -> tuple[Rem
         (f"{what} same ports. {then}", same),
         otherwise="Allow inbound traffic only from networks that use the endpoint, on its port.",
     )
-
-
-def _list_open_rules(
-    vpc: VpcContext, changed: Sequence[SecurityGroup], together: Sequence[SecurityGroup]
-) -> list[SecurityGroupRule]:
-    """Return the rules of some groups because of which all of them allow every address."""
-    found: list[SecurityGroupRule] = []
-    left = [*together]
-    lists = vpc.snapshot.prefix_lists
-    while by := find_open_access(left, lists).by:
-        gone = {(each.group_id, each.rule) for each in by}
-        found += (each.rule for each in by if each.group_id in {it.id for it in changed})
-        left = [
-            replace(
-                group,
-                ingress=tuple(rule for rule in group.ingress if (group.id, rule) not in gone),
-            )
-            for group in left
-        ]
-    return found
 
 
 RULES: tuple[Rule[VpcContext], ...] = (

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from posture.analysis.addresses import AddressSet
-from posture.analysis.security_groups import find_allowed_peers, find_open_access
+from posture.analysis.open_access import find_open_access
+from posture.analysis.security_groups import find_allowed_peers
 from posture.analysis.services import list_endpoint_ports
 from posture.edits.edit import (
     AuthorizeSecurityGroupIngress,

@@ -4,6 +4,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from posture.store.chain_ends import (
     require_whole,
 )
 from posture.store.hash_chain import WAIVERS, Chain
-from posture_cli.audit.exported_ends import ExportedEnds
+from posture_cli.audit.exported_ends import ExportedDocument
 from posture_cli.audit.verify import VerificationResult
 from posture_cli.failure import CommandError
 
@@ -28,29 +29,35 @@ GZIP = b"\x1f\x8b"
 
 
 def write_chain_ends(
-    path: Path, results: Iterable[VerificationResult], header: ExportHeader
+    path: Path, exports: Iterable[tuple[ExportHeader, Iterable[VerificationResult]]]
 ) -> None:
     """Write the end of each chain, compressed if the file is called `.gz`.
+
+    Args:
+        path: The file.
+        exports: For each stack what is exported, and the results of its verification. The exports
+            of several stacks follow one another.
 
     Raises:
         OSError: The file cannot be written.
     """
-    ends = (
-        ChainEnd(it.scope, it.chain, it.first_observed_at, it.unchained)
-        for it in sorted(results, key=lambda result: result.scope)
-    )
-    body = "".join(f"{line}\n" for line in format_lines(header, ends)).encode()
+    lines: list[str] = []
+    for header, results in exports:
+        ends = (
+            ChainEnd(it.scope, it.chain, it.first_observed_at, it.unchained)
+            for it in sorted(results, key=lambda result: result.scope)
+        )
+        lines += format_lines(header, ends)
+    body = "".join(f"{line}\n" for line in lines).encode()
     path.write_bytes(gzip.compress(body, mtime=0) if path.suffix == ".gz" else body)
 
 
-def parse_chain_ends(name: str, body: bytes, ends: ExportedEnds, table: str = "") -> None:
-    """Parse an export or alerts, and add what they hold.
+def parse_chain_ends(name: str, body: bytes) -> Iterator[ExportedDocument]:
+    """Parse alerts or an export, or several exports that follow one another.
 
     Args:
         name: The name of the file or object, for errors.
         body: Its content, which may be compressed.
-        ends: What the ends are added to.
-        table: The history table that is verified; "" for any.
 
     Raises:
         CommandError: The content is malformed.
@@ -60,12 +67,18 @@ def parse_chain_ends(name: str, body: bytes, ends: ExportedEnds, table: str = ""
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise CommandError(f"{name}: cannot be read: {error}") from None
     documents = list(_parse_documents(name, text))
-    if documents and isinstance(documents[0], dict) and documents[0].get("kind") == KIND:
-        _add_export(name, documents, ends, table)
+    headers = [number for number, each in enumerate(documents) if _is_header(each)]
+    if documents and _is_header(documents[0]):
+        for start, end in pairwise((*headers, len(documents))):
+            yield _parse_export(name, documents[start:end], start)
     elif documents and all(isinstance(each, dict) and "kind" in each for each in documents):
-        _add_alerts(name, documents, ends)
+        yield _parse_alerts(name, documents)
     else:
-        _add_first_version(name, documents, ends)
+        yield _parse_first_version(name, documents)
+
+
+def _is_header(document: Any) -> bool:
+    return isinstance(document, dict) and document.get("kind") == KIND
 
 
 def _parse_documents(name: str, text: str) -> Iterator[Any]:
@@ -82,7 +95,8 @@ def _parse_documents(name: str, text: str) -> Iterator[Any]:
                 raise CommandError(f"{name}: expected JSON: {problem}") from None
 
 
-def _add_export(name: str, documents: Sequence[Any], ends: ExportedEnds, table: str) -> None:
+def _parse_export(name: str, documents: Sequence[Any], start: int) -> ExportedDocument:
+    """Parse the lines of one export, the first of which follows `start` others."""
     number = 1
     try:
         header = parse_header(documents[0])
@@ -92,32 +106,26 @@ def _add_export(name: str, documents: Sequence[Any], ends: ExportedEnds, table: 
         number = len(documents)
         require_whole(documents[-1], len(parsed), sum(end.chain.length for end in parsed))
     except (ValueError, TypeError) as error:
-        raise CommandError(f"{name}: line {number}: {error}") from None
-    if table and header.table != table:
-        warning = f"an export is of table {header.table}, not of {table}"
-        ends.warnings += [] if warning in ends.warnings else [warning]
-    ends.add_export(header.exported_at, complete=header.complete)
-    for end in parsed:
-        ends.add_end(end, header.exported_at)
+        raise CommandError(f"{name}: line {start + number}: {error}") from None
+    return ExportedDocument(tuple(parsed), header)
 
 
-def _add_alerts(name: str, documents: Iterable[Any], ends: ExportedEnds) -> None:
-    """Add the ends in alerts, and in the digests of many alerts."""
-    found = 0
+def _parse_alerts(name: str, documents: Iterable[Any]) -> ExportedDocument:
+    """Parse the ends in alerts, and in the digests of many alerts."""
+    found = []
     for number, document in enumerate(documents):
         histories = document.get("histories")  # of a digest
         for each in histories if isinstance(histories, list) else [document.get("history")]:
             if isinstance(each, dict):  # older alerts and digests have none
                 scope = each.get("scope", document.get("scope"))
                 raw = {"scope": scope, "length": each.get("rows"), "tip": each.get("digest")}
-                ends.add_end(_parse_chain(name, number, raw), None)
-                found += 1
+                found.append(_parse_chain(name, number, raw))
     if not found:
         raise CommandError(f"{name}: history: expected an alert of the monitor that has it")
-    ends.alerts += found
+    return ExportedDocument(tuple(found))
 
 
-def _add_first_version(name: str, documents: Sequence[Any], ends: ExportedEnds) -> None:
+def _parse_first_version(name: str, documents: Sequence[Any]) -> ExportedDocument:
     document = documents[0] if documents else None
     if not isinstance(document, dict) or document.get("version") != FIRST_VERSION:
         raise CommandError(
@@ -131,10 +139,9 @@ def _add_first_version(name: str, documents: Sequence[Any], ends: ExportedEnds) 
         exported_at = parse_iso(str(document.get("exported_at")))
     except ValueError:
         raise CommandError(f"{name}: exported_at: expected a time") from None
-    for number, each in enumerate(chains):
-        ends.add_end(_parse_chain(name, number, each), exported_at)
-    # The first version did not say whether it holds all chains.
-    ends.add_export(exported_at, complete=False)
+    ends = tuple(_parse_chain(name, number, each) for number, each in enumerate(chains))
+    # The first version did not say of which table it is, and whether it holds all chains.
+    return ExportedDocument(ends, ExportHeader("", exported_at, complete=False))
 
 
 def _parse_chain(name: str, number: int, raw: Any) -> ChainEnd:

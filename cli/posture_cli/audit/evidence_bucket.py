@@ -14,13 +14,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from posture_cli.audit.chain_ends_file import parse_chain_ends
 from posture_cli.failure import CommandError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-    from posture_cli.audit.exported_ends import ExportedEnds
 
 LOCATION = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.*)")
 EXPORT = re.compile(r".*\.(json|ndjson)(\.gz)?")
@@ -53,18 +50,16 @@ def is_bucket(location: str) -> bool:
 def read_bucket(
     client: S3Client,
     location: str,
-    ends: ExportedEnds,
-    table: str,
-    progress: Callable[[int], None] = lambda _: None,
+    add: Callable[[str, bytes], None],
+    warn: Callable[[str], None],
 ) -> None:
-    """Read every export at a location, and add what it holds.
+    """Read every export at a location.
 
     Args:
         client: A client with the permissions to list versions and to read them.
         location: An object or a prefix: `s3://BUCKET/PREFIX`.
-        ends: What the ends are added to.
-        table: The history table that is verified.
-        progress: Gets the number of exports that were read so far.
+        add: Adds what an export holds, of which it gets the location and the content.
+        warn: Gets what makes the exports less reliable.
 
     Raises:
         CommandError: The location is malformed or holds no export, or one of them is malformed.
@@ -76,15 +71,15 @@ def read_bucket(
     counts = _Counts()
     for key, versions, deleted in _list_first_versions(client, bucket, prefix):
         answer = client.get_object(Bucket=bucket, Key=key, VersionId=versions[0])
-        parse_chain_ends(f"s3://{bucket}/{key}", answer["Body"].read(), ends, table)
+        add(f"s3://{bucket}/{key}", answer["Body"].read())
         counts.read += 1
         counts.replaced += len(versions) > 1
         counts.deleted += deleted
         counts.unlocked += "ObjectLockRetainUntilDate" not in answer
-        progress(counts.read)
     if not counts.read:
         raise CommandError(f"{location}: there is no export")
-    ends.warnings += counts.list_warnings()
+    for each in counts.list_warnings():
+        warn(each)
 
 
 def _list_first_versions(

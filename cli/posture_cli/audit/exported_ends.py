@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from posture.store.chain_ends import ChainEnd
+from posture.model.scope import Scope
+from posture.store.chain_ends import ChainEnd, ExportHeader
+from posture.store.hash_chain import WAIVERS
 
 # A function ends 15 minutes after it took a snapshot, and AWS rejects requests of a clock that is
 # further behind: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 LATEST_WRITE = timedelta(minutes=20)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedDocument:
+    """What one export holds or, without a header, what alerts hold: an end for each."""
+
+    ends: tuple[ChainEnd, ...]
+    header: ExportHeader | None = None
 
 
 @dataclass
@@ -69,6 +80,23 @@ class ExportedEnds:
     complete_at: datetime | None = None
     warnings: list[str] = field(default_factory=list)
 
+    def add(self, document: ExportedDocument, table: str = "") -> None:
+        """Add what an export or alerts hold; `table` is the history that is verified."""
+        header = document.header
+        if header is None:
+            self.alerts += len(document.ends)
+        else:
+            if table and header.table and header.table != table:
+                self.warn(f"an export is of table {header.table}, not of {table}")
+            self.add_export(header.exported_at, complete=header.complete)
+        for end in document.ends:
+            self.add_end(end, header.exported_at if header else None)
+
+    def warn(self, warning: str) -> None:
+        """Add a warning once."""
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
     def add_export(self, exported_at: datetime, *, complete: bool) -> None:
         """Add that there is an export of this time."""
         self.exports.append(exported_at)
@@ -103,3 +131,49 @@ class ExportedEnds:
             yield f"{number} export{'' if number == 1 else 's'} {times}"
         if self.alerts:
             yield f"{self.alerts} alert{'' if self.alerts == 1 else 's'}"
+
+
+@dataclass(frozen=True, slots=True)
+class StackEnds:
+    """What was exported of one of several stacks, whose history is a table in a Region."""
+
+    stack: str
+    region: str
+    table: str
+    ends: ExportedEnds = field(default_factory=ExportedEnds)
+
+
+def add_to_stacks(document: ExportedDocument, stacks: Sequence[StackEnds]) -> str:
+    """Add what an export or alerts hold to those of the stacks that it is of.
+
+    Returns:
+        What is not compared, and why; "" if everything is.
+
+    Raises:
+        ValueError: It may be of several of the stacks.
+    """
+    header = document.header
+    if header and header.region:
+        here = [it for it in stacks if it.region == header.region]
+        meant = [it for it in here if it.table == header.table] or (here if len(here) == 1 else [])
+        for each in meant:
+            each.ends.add(document, each.table)
+        where = f"an export of table {header.table} in {header.region}"
+        return "" if meant else f"{where} is not compared: no such table is verified"
+    by_region: dict[str, list[ChainEnd]] = defaultdict(list)
+    for end in document.ends:
+        if end.scope != WAIVERS:
+            by_region[Scope.parse(end.scope).region].append(end)
+        elif len(stacks) == 1:
+            by_region[stacks[0].region].append(end)
+        else:
+            raise ValueError("it does not say of which stack its waivers are")
+    for region, ends in by_region.items():
+        here = [it for it in stacks if it.region == region]
+        if len(here) > 1:
+            raise ValueError(f"it does not say of which of the stacks in {region} it is")
+        for each in here:
+            each.ends.add(ExportedDocument(tuple(ends), header), each.table)
+    unknown = sorted(by_region.keys() - {it.region for it in stacks})
+    where = ", ".join(unknown)
+    return f"chains in {where} are not compared: no stack is read there" if where else ""

@@ -62,6 +62,12 @@ def describe_verification(
     results: Sequence[VerificationResult], ends: ExportedEnds
 ) -> Iterator[str]:
     """Describe what was verified, from when to when, against what, and what is not proven."""
+    yield describe_rows(results)
+    yield from describe_witnesses(results, ends)
+
+
+def describe_rows(results: Sequence[VerificationResult]) -> str:
+    """Describe what was verified, and from when to when."""
     altered = sum(result.fault is not None for result in results)
     rows = sum(result.chain.length for result in results)
     unchained = sum(result.unchained for result in results)
@@ -71,7 +77,11 @@ def describe_verification(
         text += f", written from {format_instant(min(times))} to {format_instant(max(times))}"
     if unchained:
         text += f", {unchained} older rows without a chain, which cannot be verified"
-    yield f"{text}: {f'{altered} chains are altered' if altered else 'intact'}"
+    return f"{text}: {f'{altered} chains are altered' if altered else 'intact'}"
+
+
+def describe_witnesses(results: Sequence[VerificationResult], ends: ExportedEnds) -> Iterator[str]:
+    """Describe with which exports the chains were compared, and what they do not prove."""
     yield from ends.warnings
     if not ends:
         yield (

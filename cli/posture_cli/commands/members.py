@@ -11,11 +11,13 @@ from posture.model.member import Member, MemberSource, MemberState
 from posture.model.scope import ACCOUNT
 from posture.store.members import MemberTable
 from posture_cli import deployed, exit_codes, options
+from posture_cli.audit.open_stacks import UnreadStack, open_stacks
+from posture_cli.audit.open_tables import OpenTables
 from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
 from posture_cli.failure import CommandError
 from posture_cli.options import Output, argument
-from posture_cli.render.records import write_records
+from posture_cli.render.stack_records import RecordKind, describe_unread, write_stack_records
 from posture_cli.suggest import suggest
 from posture_cli.text import make_printable
 
@@ -23,7 +25,7 @@ app = CommandGroup("The member accounts of a monitor that keeps them in its tabl
 COLUMNS = ("account", "state", "source", "swept", "due", "last_error")
 CSV_COLUMNS = (
     "account", "state", "source", "since", "last_seen", "due_at", "swept_at", "age_seconds",
-    "due", "attempts", "last_error",
+    "due", "attempts", "last_error", "stack", "region",
 )  # fmt: skip
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 # The output that a stack has only if its members are in the table.
@@ -31,13 +33,19 @@ OUTPUT = "SweepMemberFunctionName"
 AccountsArgument = Annotated[list[str], argument("ACCOUNT...", "12-digit account IDs.")]
 
 
-@app.add("posture members list", "posture members list --all -o csv", name="list")
+@app.add(
+    "posture members list",
+    "posture members list --all -o csv",
+    "posture members list --region all",
+    name="list",
+)
 def list_members(
     *,
     everything: Annotated[
         bool, typer.Option("--all", help="Also list accounts that are no longer members.")
     ] = False,
-    where: options.BaselineTableOptions,
+    where: options.StacksOptions,
+    baseline_table: options.BaselineTableOption = None,
     output: options.OutputOption = Output.TABLE,
 ) -> None:
     """List the member accounts, those first that were swept longest ago.
@@ -45,21 +53,35 @@ def list_members(
     "swept" is how long ago their last complete sweep began; "last_error" is why the one after it
     was not complete.
 
-    Exit code: 0, or 2 on error; also if the item of a member cannot be read.
+    A stack has the members of one region: repeat --region, or give --region all, to list those of
+    several. One that cannot be read has a record with the state unknown.
+
+    Exit code: 0, 2 on error, also if the item of a member cannot be read, or 4 when one of several
+    stacks could not be read.
     """
     now = datetime.now(UTC)
-    stored = _open_table(where).load()
-    listed = [each for each in stored.members if everything or each.is_active]
-    listed.sort(key=lambda it: (not it.is_active, -it.measure_age(now), it.account))
-    if not stored.members:
+    stacks = open_stacks(where, {"baseline": baseline_table})
+    read = stacks.read(lambda it: (it, _open_members(it).load()), "reading the members")
+    stacks.require_any()
+    listed = [
+        (member, tables)
+        for tables, stored in read
+        for member in stored.members
+        if everything or member.is_active
+    ]
+    listed.sort(key=lambda it: (not it[0].is_active, -it[0].measure_age(now), it[0].account))
+    if not any(stored.members for _, stored in read):
         print_note(
             "no match: no account is in the table. With MembersFrom=parameter the parameter "
             "MemberAccounts lists the members; with table, add them: posture members add ACCOUNT"
         )
-    write_records((_build_record(each, now) for each in listed), COLUMNS, output, CSV_COLUMNS)
-    for reason in stored.unreadable.values():
+    records = (_build_record(member, now, tables) for member, tables in listed)
+    write_stack_records(stacks, records, MEMBERS, output)
+    unreadable = [reason for _, stored in read for reason in stored.unreadable.values()]
+    for reason in unreadable:
         print_note(make_printable(reason))
-    if stored.unreadable:
+    stacks.finish(found=False, verbose=False)
+    if unreadable:
         raise typer.Exit(exit_codes.ERROR)
 
 
@@ -147,7 +169,32 @@ def _open_table(where: options.BaselineTableOptions) -> MemberTable:
     return MemberTable(deployed.open_dynamodb(where.region), tables.baseline)
 
 
-def _build_record(member: Member, now: datetime) -> dict[str, Any]:
+def _open_members(tables: OpenTables) -> MemberTable:
+    return MemberTable(tables.client, tables.tables.baseline)
+
+
+def _build_unread_record(unread: UnreadStack, _: str) -> dict[str, Any]:
+    """Build the record that stands for the members of a stack that was not read."""
+    return {
+        **dict.fromkeys(CSV_COLUMNS),
+        "state": "unknown",
+        "last_error": f"{describe_unread(unread)}: {unread.reason}",
+        "stack": unread.stack,
+        "region": unread.region,
+    }
+
+
+MEMBERS = RecordKind(
+    COLUMNS,
+    CSV_COLUMNS,
+    "member",
+    build_unread=_build_unread_record,
+    places=("region",),
+    before="state",
+)
+
+
+def _build_record(member: Member, now: datetime, tables: OpenTables) -> dict[str, Any]:
     """Build the record of a member: its times, and for a table how long ago they were."""
     age = round(member.measure_age(now))
     times = {name: getattr(member, name) for name in ("since", "last_seen", "due_at", "swept_at")}
@@ -161,6 +208,8 @@ def _build_record(member: Member, now: datetime) -> dict[str, Any]:
         "due": "yes" if member.is_due else "no",
         "attempts": member.attempts,
         "last_error": member.last_error,
+        "stack": tables.stack,
+        "region": tables.region,
     }
 
 

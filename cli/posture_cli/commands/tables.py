@@ -147,7 +147,8 @@ def _open_named(client: Any, named: Mapping[str, str]) -> OpenTables:
 def _verify(opened: OpenTables, *, verbose: bool) -> bool:
     """Verify all chains; name each that is altered."""
     ends = ExportedEnds()
-    results = verify_tables(opened, None, ends)
+    with open_stderr().status("verifying the chains"):
+        results = [*verify_tables(opened, None, ends)]
     opened.print_cost(verbose=verbose)
     for line in describe_verification(results, ends):
         print_note(line)

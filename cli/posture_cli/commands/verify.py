@@ -1,32 +1,39 @@
 """`posture verify`: checks that the findings and their history were not altered."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from posture.model.instant import format_iso
+from posture.model.scope import Scope
 from posture.store.chain_ends import ExportHeader
-from posture_cli import exit_codes, options
+from posture_cli import options
 from posture_cli.audit.chain_ends_file import parse_chain_ends, write_chain_ends
 from posture_cli.audit.evidence_bucket import is_bucket, read_bucket
-from posture_cli.audit.exported_ends import ExportedEnds
-from posture_cli.audit.open_tables import open_tables
-from posture_cli.audit.verify import VerificationResult, describe_verification
+from posture_cli.audit.exported_ends import ExportedEnds, StackEnds, add_to_stacks
+from posture_cli.audit.open_stacks import OpenStacks, UnreadStack, open_stacks
+from posture_cli.audit.open_tables import OpenTables
+from posture_cli.audit.verify import VerificationResult, describe_rows, describe_witnesses
 from posture_cli.audit.verify_tables import verify_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.deployed import open_s3
+from posture_cli.failure import CommandError
 from posture_cli.options import Output, option
-from posture_cli.render.records import write_records
+from posture_cli.progress import show_progress
+from posture_cli.render.stack_records import RecordKind, describe_unread, write_stack_records
+from posture_cli.suggest import suggest
 
 COLUMNS = ("verdict", "scope", "rows", "since", "until", "exported", "entry", "problem")
 CSV_COLUMNS = (
     "verdict", "scope", "rows", "exported", "unchained", "since", "until", "first_observed_at",
-    "tip", "entry", "problem",
+    "tip", "entry", "problem", "stack", "region",
 )  # fmt: skip
+
+Ends = Mapping[OpenTables, ExportedEnds]
+Results = Sequence[tuple[OpenTables, VerificationResult]]
 
 app = CommandGroup()
 
@@ -37,11 +44,12 @@ app = CommandGroup()
     "posture verify --against heads-2026-09-30.json",
     "posture verify --against s3://evidence-bucket/posture/111122223333/eu-west-1/",
     "posture verify --against alerts.ndjson",
+    "posture verify --region all --against s3://evidence-bucket/posture/111122223333/",
     "posture verify --scope 111122223333/eu-west-1/vpc-0123456789abcdef0",
 )
 def verify(
     *,
-    where: options.StackOptions,
+    where: options.StacksOptions,
     scope: options.ScopeOption = None,
     heads: Annotated[
         Path | None,
@@ -71,53 +79,149 @@ def verify(
     alerts that were received. Compare with them by --against. The last lines say what was verified,
     from when to when, against which exports, and what is not proven.
 
-    Exit code: 0 when nothing was altered, 1 when something was, 2 on error.
+    Repeat --region, or give --region all, to verify the stacks of several regions at the same time.
+    Each export is compared with the history that it is of, and --heads writes one file for all. One
+    that cannot be read has a record with the verdict unknown, and --heads writes nothing then.
+
+    Exit code: 0 when nothing was altered, 1 when something was, 2 on error, 4 when one of several
+    stacks could not be read.
     """
     started = datetime.now(UTC)
-    opened = open_tables(where.stack, where.region, tables.all_named())
-    ends = _read_ends(against or (), where.region, opened.tables.history)
-    results = verify_tables(opened, scope, ends)
-    write_records(map(_build_record, results), COLUMNS, output, CSV_COLUMNS)
-    altered = sum(result.fault is not None for result in results)
-    opened.print_cost(verbose=tables.verbose)
-    for line in describe_verification(results, ends):
+    stacks = open_stacks(where, tables.all_named())
+    ends = _read_ends(against or (), stacks)
+    results = _verify(stacks, scope, ends)
+    names = {tables.stack for tables, _ in results} | {it.stack for it in stacks.unread}
+    kind = RecordKind(
+        COLUMNS,
+        CSV_COLUMNS,
+        "chain",
+        build_unread=_build_unread_record,
+        places=("stack", "region") if len(names) > 1 else ("region",),
+        before="scope",
+    )
+    write_stack_records(stacks, (_build_record(*each) for each in results), kind, output)
+    altered = any(result.fault for _, result in results)
+    for line in _describe(results, ends, stacks):
         print_note(line)
-    if heads and not altered:
-        header = ExportHeader(
-            opened.tables.history,
-            started,
-            where.stack,
-            complete=scope is None,
-            region=opened.region,
-        )
-        write_chain_ends(heads, results, header)
-        print_note(
-            f"wrote {heads}; store it where users who can write to the tables cannot change it"
-        )
+    if heads and not altered and not stacks.unread:
+        _write_heads(heads, results, started, complete=scope is None)
     elif heads:
-        print_note(f"did not write {heads}, because something was altered")
-    if altered:
-        raise typer.Exit(exit_codes.FINDINGS)
+        why = "something was altered" if altered else "not all stacks were read"
+        print_note(f"did not write {heads}, because {why}")
+    stacks.finish(found=altered, verbose=tables.verbose)
 
 
-def _read_ends(locations: Iterable[str], region: str | None, table: str) -> ExportedEnds:
-    ends = ExportedEnds()
+def _verify(stacks: OpenStacks, scope: Scope | None, ends: Ends) -> Results:
+    """Verify the chains of all stacks at once.
+
+    Raises:
+        CommandError: No stack ever observed the scope.
+    """
+
+    def read(tables: OpenTables) -> Iterator[tuple[OpenTables, VerificationResult]]:
+        if scope and stacks.several and scope.region != tables.region:
+            return
+        for result in verify_tables(tables, scope, ends[tables]):
+            yield tables, result
+
+    results = []
+    with show_progress("verifying the chains") as progress:
+        for tables, result in stacks.take_turns(read):
+            known = result.recorded or result.chain.length or ends[tables].chains
+            if not scope or known or result.fault:
+                results.append((tables, result))
+            progress.describe(f"verified {len(results)} chains, last {result.scope}")
+    stacks.require_any()
+    if scope and not results and not stacks.unread:
+        listed = {str(each) for tables in stacks.opened for each in tables.list_scopes()}
+        raise CommandError(f"{scope} was never observed{suggest(str(scope), listed)}")
+    return sorted(results, key=_find_place) if stacks.several else results
+
+
+def _find_place(verified: tuple[OpenTables, VerificationResult]) -> tuple[str, str]:
+    tables, _ = verified
+    return tables.region, tables.stack
+
+
+def _describe(results: Results, ends: Ends, stacks: OpenStacks) -> Iterator[str]:
+    """Describe what was verified; of several stacks, against which exports each was compared."""
+    yield describe_rows([result for _, result in results])
+    said: dict[str, list[str]] = {}
+    for tables in stacks.opened:
+        own = [result for it, result in results if it is tables]
+        if own or not stacks.several:
+            for line in describe_witnesses(own, ends[tables]):
+                said.setdefault(line, []).append(tables.region)
+    for line, regions in said.items():
+        yield f"{', '.join(regions)}: {line}" if stacks.several else line
+
+
+def _write_heads(file: Path, results: Results, started: datetime, *, complete: bool) -> None:
+    """Write the ends of the chains of each stack."""
+    exports = []
+    for _, verified in groupby(results, key=_find_place):
+        listed = [*verified]
+        tables = listed[0][0]
+        name = tables.tables.history
+        header = ExportHeader(name, started, tables.stack, complete=complete, region=tables.region)
+        exports.append((header, [result for _, result in listed]))
+    write_chain_ends(file, exports)
+    print_note(f"wrote {file}; store it where users who can write to the tables cannot change it")
+
+
+def _find_region(tables: OpenTables) -> str:
+    """Return the Region of the monitor; restored tables may be in another one."""
+    return next((each.region for each in tables.list_scopes()), tables.region)
+
+
+def _read_ends(locations: Sequence[str], stacks: OpenStacks) -> Ends:
+    """Read what was exported of each stack."""
+    several = stacks.several or not locations
+    found = {
+        it: StackEnds(it.stack, it.region if several else _find_region(it), it.tables.history)
+        for it in stacks.opened
+    }
+    number = 0
+    noted: set[str] = set()
+
+    def add(name: str, body: bytes) -> None:
+        nonlocal number
+        for document in parse_chain_ends(name, body):
+            number += 1
+            progress.update(f"read {number} exports")
+            try:
+                noted.add(add_to_stacks(document, [*found.values()]))
+            except ValueError as error:
+                raise CommandError(f"{name}: {error}; verify one stack at a time") from None
+
+    def warn(warning: str) -> None:
+        for each in found.values():
+            each.ends.warn(warning)
+
     with open_stderr().status("reading exported ends") as progress:
         for each in locations:
             if is_bucket(each):
-                read_bucket(
-                    open_s3(region),
-                    each,
-                    ends,
-                    table,
-                    lambda number: progress.update(f"read {number} exports"),
-                )
+                read_bucket(open_s3(stacks.opened[0].region), each, add, warn)
             else:
-                parse_chain_ends(each, Path(each).read_bytes(), ends, table)
-    return ends
+                add(each, Path(each).read_bytes())
+    for each in sorted(noted - {""}):
+        print_note(each)
+    return {tables: each.ends for tables, each in found.items()}
 
 
-def _build_record(result: VerificationResult) -> dict[str, Any]:
+def _build_unread_record(unread: UnreadStack, account: str) -> dict[str, Any]:
+    """Build the record that stands for the chains of a stack that was not read."""
+    return {
+        **dict.fromkeys(CSV_COLUMNS),
+        "verdict": "unknown",
+        "scope": "/".join(filter(None, (account, unread.region))),
+        "problem": f"{describe_unread(unread)}: {unread.reason}",
+        "stack": unread.stack,
+        "region": unread.region,
+    }
+
+
+def _build_record(tables: OpenTables, result: VerificationResult) -> dict[str, Any]:
     fault, times, first = result.fault, result.times, result.first_observed_at
     return {
         "verdict": "altered" if fault else "intact",
@@ -131,4 +235,6 @@ def _build_record(result: VerificationResult) -> dict[str, Any]:
         "tip": result.chain.tip,
         "entry": fault.entry if fault else None,
         "problem": fault.problem if fault else None,
+        "stack": tables.stack,
+        "region": tables.region,
     }

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -17,10 +18,12 @@ from posture.store.waivers import WaiverTable
 from posture_cli import deployed, options
 from posture_cli.audit.actor_options import ActorOption
 from posture_cli.audit.actors import ActorFilter, list_names, list_persons
+from posture_cli.audit.open_stacks import UnreadStack, open_stacks
+from posture_cli.audit.open_tables import OpenTables
 from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
 from posture_cli.options import Output, argument, option, parse_rule
-from posture_cli.render.records import write_records
+from posture_cli.render.stack_records import RecordKind, describe_unread, write_stack_records
 from posture_cli.suggest import suggest
 from posture_cli.text import make_printable
 from posture_cli.times import parse_future
@@ -29,6 +32,7 @@ app = CommandGroup("Accept a rule's failures for a limited time.")
 COLUMNS = ("id", "state", "rule", "resource", "scope", "expires_at", "ticket", "requested_by")
 CSV_COLUMNS = (
     *COLUMNS, "reason", "requested_at", "approved_by", "approved_at", "revoked_by", "revoked_at",
+    "stack", "region",
 )  # fmt: skip
 TIMES = ("requested_at", "expires_at", "approved_at", "revoked_at")
 IdArgument = Annotated[str, argument("ID", "The id, as `posture waiver list` shows it.")]
@@ -123,6 +127,7 @@ def revoke(id_: IdArgument, *, where: options.WaiverTableOptions) -> None:
     "posture waiver list",
     "posture waiver list --all -o csv",
     "posture waiver list --actor alice",
+    "posture waiver list --region all",
     name="list",
 )
 def list_waivers(
@@ -131,7 +136,8 @@ def list_waivers(
         bool, typer.Option("--all", help="Also list expired and revoked waivers.")
     ] = False,
     actor: ActorOption = None,
-    where: options.BaselineTableOptions,
+    where: options.StacksOptions,
+    baseline_table: options.BaselineTableOption = None,
     output: options.OutputOption = Output.TABLE,
 ) -> None:
     """List waivers, the first to expire first.
@@ -139,21 +145,55 @@ def list_waivers(
     Without --all only those that apply or wait for approval are listed. --actor lists those that
     someone requested, approved or revoked.
 
-    Exit code: 0, or 2 on error.
+    A stack has the waivers of one region: repeat --region, or give --region all, to list those of
+    several. One that cannot be read has a record with the state unknown.
+
+    Exit code: 0, 2 on error, or 4 when one of several stacks could not be read.
     """
     now = datetime.now(UTC)
-    stored = sorted(_open_table(where).load(), key=lambda it: (it.expires_at, it.id))
+    stacks = open_stacks(where, {"baseline": baseline_table})
+    read = stacks.read(
+        lambda it: [(each, it) for each in WaiverTable(it.client, it.tables.baseline).load()],
+        "reading the waivers",
+    )
+    stacks.require_any()
+    stored = sorted(chain.from_iterable(read), key=lambda it: (it[0].expires_at, it[0].id))
     listed = [
-        waiver
-        for waiver in stored
+        (waiver, tables)
+        for waiver, tables in stored
         if (everything or waiver.state(now) in {"requested", "in force"})
         and (actor is None or actor.matches_waiver(waiver))
     ]
     if not listed:
-        _refuse_unknown_person(actor, stored)
-        print_note("no match: no waiver was found" + (f" of {actor.text}" if actor else ""))
-    records = (_build_record(each, now) for each in listed)
-    write_records(records, COLUMNS, output, CSV_COLUMNS)
+        where_read = " in what was read" if stacks.unread else ""
+        if not stacks.unread:
+            _refuse_unknown_person(actor, [waiver for waiver, _ in stored])
+        of_actor = f" of {actor.text}" if actor else ""
+        print_note(f"no match: no waiver was found{of_actor}{where_read}")
+    records = (_build_record(waiver, now, tables) for waiver, tables in listed)
+    write_stack_records(stacks, records, WAIVERS, output)
+    stacks.finish(found=False, verbose=False)
+
+
+def _build_unread_record(unread: UnreadStack, _: str) -> dict[str, Any]:
+    """Build the record that stands for the waivers of a stack that was not read."""
+    return {
+        **dict.fromkeys(CSV_COLUMNS),
+        "state": "unknown",
+        "reason": f"{describe_unread(unread)}: {unread.reason}",
+        "stack": unread.stack,
+        "region": unread.region,
+    }
+
+
+WAIVERS = RecordKind(
+    COLUMNS,
+    CSV_COLUMNS,
+    "waiver",
+    build_unread=_build_unread_record,
+    places=("region",),
+    before="rule",
+)
 
 
 def _refuse_unknown_person(actor: ActorFilter | None, waivers: Iterable[Waiver]) -> None:
@@ -180,19 +220,18 @@ def _check(rule: str, resource: str, scope: str, texts: tuple[str, str]) -> None
         raise WaiverError("--reason and --ticket must not be empty")
 
 
-def _build_record(waiver: Waiver, at: datetime) -> dict[str, Any]:
-    record = {name: getattr(waiver, name) for name in CSV_COLUMNS if name != "state"}
+def _build_record(waiver: Waiver, at: datetime, tables: OpenTables) -> dict[str, Any]:
+    derived = {"state": waiver.state(at), "stack": tables.stack, "region": tables.region}
+    record = {name: getattr(waiver, name) for name in CSV_COLUMNS if name not in derived}
     times = {name: format_iso(time) if (time := record[name]) else None for name in TIMES}
-    return {**record, **times, "state": waiver.state(at)}
+    return {**record, **times, **derived}
 
 
-def _find_tables(where: options.BaselineTableOptions) -> Tables:
-    named = {"baseline": where.baseline_table}
-    if isinstance(where, options.WaiverTableOptions):
-        named["history"] = where.history_table
+def _find_tables(where: options.WaiverTableOptions) -> Tables:
+    named = {"baseline": where.baseline_table, "history": where.history_table}
     return deployed.find_tables(where.stack, where.region, named)
 
 
-def _open_table(where: options.BaselineTableOptions) -> WaiverTable:
+def _open_table(where: options.WaiverTableOptions) -> WaiverTable:
     tables = _find_tables(where)
     return WaiverTable(deployed.open_dynamodb(where.region), tables.baseline, tables.history)

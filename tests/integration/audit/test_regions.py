@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,13 @@ from network_builders import S3, build_snapshot, subnet, table
 from posture.analysis.coverage import Analysis
 from posture.analysis.matrix import build_matrix_record
 from posture.analysis.services import list_covered_services
+from posture.model.member import MemberSource, MemberState
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status
+from posture.model.waiver import Waiver
+from posture.store.members import MemberTable
 from posture.store.scope_record import coverage_fields, record_key
+from posture.store.waivers import WaiverTable
 from posture_cli import exit_codes
 from posture_cli.app import app
 from posture_cli.audit import open_stacks
@@ -65,9 +70,20 @@ def _regions() -> Iterator[None]:
         writers["us-east-1"].record(1, open_policy, scope=ABROAD)
         unread = verdict("route-missing", "rtb-0f", Status.UNKNOWN, severity=Severity.MEDIUM)
         writers["us-east-1"].record(2, open_policy, unread, scope=ABROAD)
-        for scope in (SCOPE, ABROAD):
+        for number, scope in enumerate((SCOPE, ABROAD)):
             store_matrix(scope)
+            accept(str(number), scope.region)
         yield
+
+
+def accept(number: str, region: str) -> None:
+    """Add a member and a waiver."""
+    client, now = boto3.client("dynamodb", region_name=region), datetime.now(UTC)
+    member = number * 12
+    MemberTable(client, "baseline").put(member, MemberState.ACTIVE, MemberSource.PERSON, now)
+    expires = now + timedelta(days=1)
+    waiver = Waiver(number, "none", "vpce-0a", "*", "later", "SEC-1", "al", now, expires)
+    WaiverTable(client, "baseline", "history").add(waiver)
 
 
 def store_matrix(scope: Scope) -> None:
@@ -298,6 +314,78 @@ def test_uses_of_central_endpoints_are_unknown_where_a_region_is_not_read() -> N
     assert "no VPC uses the endpoints of another in what was read" in drawn.stderr
     complete = run("network", "--stack", "posture", *BOTH)
     assert (complete.exit_code, complete.stdout) == (0, "")
+
+
+def test_the_history_of_all_regions_is_verified_at_once(tmp_path: Path) -> None:
+    """Each stack by itself, also its waivers; the ends of all are one file."""
+    file = tmp_path / "heads.ndjson"
+    result = run("verify", *BOTH, "--heads", str(file), "--output", "json")
+    assert result.exit_code == 0
+    found = [(it["region"], it["scope"], it["rows"]) for it in json.loads(result.stdout)]
+    assert found == [
+        ("eu-west-1", str(SCOPE), 1),
+        ("eu-west-1", "waivers", 1),
+        ("us-east-1", str(ABROAD), 2),
+        ("us-east-1", "waivers", 1),
+    ]
+    assert "5 rows in 4 chains" in result.stderr
+    assert "eu-west-1, us-east-1: not compared with exported ends" in result.stderr
+    proven = run("verify", *BOTH, "--against", str(file))
+    assert proven.exit_code == 0
+    assert "eu-west-1: compared with 1 export of" in proven.stderr
+    assert "us-east-1: compared with 1 export of" in proven.stderr
+    alone = run("verify", "--region", "us-east-1", "--against", str(file))
+    assert alone.exit_code == 0  # the chains of the other Region are not missed in this one
+    assert "an export of table history in eu-west-1 is not compared" in alone.stderr
+    tips = [line for line in file.read_text().splitlines() if str(ABROAD) in line]
+    file.write_text(file.read_text().replace(json.loads(tips[0])["tip"], "0" * 64))
+    forged = run("verify", "--region", "all", "--region", "us-east-1", "--against", str(file))
+    assert forged.exit_code == exit_codes.UNREAD
+    header, *rows = forged.stdout.splitlines()
+    assert header.split()[:3] == ["VERDICT", "REGION", "SCOPE"]
+    assert [row.split()[0] for row in rows] == ["intact"] * 2 + ["altered", "intact", "unknown"]
+
+
+@pytest.mark.parametrize("missing", ["eu-central-1", "ap-south-1"])
+def test_a_history_that_cannot_be_read_is_unknown(missing: str, tmp_path: Path) -> None:
+    """Nothing proves it: the file that would say so of all is not written."""
+    file = tmp_path / "heads.ndjson"
+    regions = ("--region", "eu-west-1", "--region", missing)
+    result = run("verify", *regions, "--heads", str(file), "--output", "csv")
+    assert result.exit_code == exit_codes.UNREAD
+    *known, unread = csv.DictReader(io.StringIO(result.stdout))
+    assert [each["verdict"] for each in known] == ["intact", "intact"]
+    assert (unread["verdict"], unread["region"], unread["rows"]) == ("unknown", missing, "")
+    assert f"stack posture in {missing} was not read" in unread["problem"]
+    assert f"did not write {file}, because not all stacks were read" in result.stderr
+    assert not file.exists()
+
+
+def test_a_scope_is_verified_in_its_region() -> None:
+    """The other stacks cannot have it; one that none has seen is named with the nearest."""
+    (found,) = list_records("verify", *BOTH, "--scope", str(ABROAD), code=0)
+    assert (found["scope"], found["region"]) == (str(ABROAD), "us-east-1")
+    unseen = run("verify", *BOTH, "--scope", str(SCOPE)[:-1] + "9")
+    assert "was never observed" in str(unseen.exception)
+    assert f"did you mean {SCOPE}" in str(unseen.exception)
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "reason"),
+    [("members", "account", "last_error"), ("waiver", "id", "reason")],
+)
+def test_what_each_region_has_is_one_list(command: str, name: str, reason: str) -> None:
+    """With the Region of each; a Region that cannot be read is unknown, not empty."""
+    found = list_records(command, "list", *BOTH, code=0)
+    assert {each["region"] for each in found} == {"eu-west-1", "us-east-1"}
+    assert len({each[name] for each in found}) == 2
+    table = run(command, "list", *BOTH)
+    assert "REGION" in table.stdout.splitlines()[0]
+    assert "eu-west-1 1, us-east-1 1" in table.stderr
+    assert "REGION" not in run(command, "list", "--region", "us-east-1").stdout
+    *_, unread = list_records(command, "list", *PARTLY, code=exit_codes.UNREAD)
+    assert (unread["state"], unread["region"], unread[name]) == ("unknown", "eu-central-1", None)
+    assert "stack posture in eu-central-1 was not read" in unread[reason]
 
 
 def test_two_stacks_of_a_region_are_one_answer() -> None:

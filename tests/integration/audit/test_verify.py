@@ -308,7 +308,8 @@ def test_the_verb_walks_every_scope(store: Store, dynamodb: "DynamoDBClient") ->
 def read_chain_ends(file: Path) -> ExportedEnds:
     """Read the ends of the chains from an export."""
     ends = ExportedEnds()
-    parse_chain_ends(str(file), file.read_bytes(), ends)
+    for each in parse_chain_ends(str(file), file.read_bytes()):
+        ends.add(each)
     return ends
 
 

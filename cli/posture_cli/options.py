@@ -102,6 +102,12 @@ def _parse_live_region(text: str) -> str:
     return text if text == EVERY_REGION else _parse_region(text)
 
 
+def _parse_single_region(text: str) -> str:
+    if text == EVERY_REGION:
+        raise typer.BadParameter("this command is about the stack of one region; name it")
+    return _parse_region(text)
+
+
 def _parse_accounts(text: str) -> str:
     """Parse accounts that are separated by commas or spaces, as a file may hold them."""
     accounts = text.replace(",", " ").split()
@@ -286,7 +292,7 @@ class StackOptions(OptionGroup):
             "The stack's region.",
             "--region",
             "-r",
-            parser=_parse_region,
+            parser=_parse_single_region,
             autocompletion=complete_with("list_regions"),
         ),
     ] = None

@@ -29,10 +29,10 @@ GROUPS = {
 @pytest.mark.parametrize(
     ("arguments", "option"),
     [
-        ("verify --region eu-west-1 --region us-east-1", "--region"),
-        ("verify --region eu-west-1 -r us-east-1", "--region"),
+        ("redrive --region eu-west-1 --region us-east-1", "--region"),
+        ("redrive --region eu-west-1 -r us-east-1", "--region"),
         ("findings --rule a --rule=b", "--rule"),
-        ("waiver list --stack one --stack two", "--stack"),
+        ("members add 111111111111 --stack one --stack two", "--stack"),
         ("policy check - --vpc vpc-1 --vpc vpc-2", "--vpc"),
         ("baseline show --table one --table two", "--table"),
     ],
@@ -112,11 +112,12 @@ def test_a_cache_that_cannot_be_used_is_no_error(
     assert list_accounts("") == []
 
 
-def test_the_regions_of_stacks_are_named() -> None:
-    """No stack is looked for in every region there is."""
-    result = CliRunner().invoke(app, ["coverage", "--stack", "posture", "--region", "all"])
+@pytest.mark.parametrize("command", ["redrive", "baseline show", "members remove 111111111111"])
+def test_what_is_of_one_stack_takes_one_region(command: str) -> None:
+    """A change is not made in every region there is."""
+    result = CliRunner().invoke(app, [*command.split(), "--region", "all"])
     assert result.exit_code == 2
-    assert "name the regions of the stacks" in result.stderr
+    assert "this command is about the stack of one region" in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize("arguments", ["rules --output csv", "rules -o csv", "rules"])

@@ -3,7 +3,7 @@
 * botocore's files are read once for a process, not for each session. The clients of a session
   share what was read and leave it as it is, so that all sessions may. botocore, moto and the survey
   complete a model in place, each by extras of its own, so each has a model of its own.
-* The clients of one model share its shapes and their methods.
+* The clients of one model share its shapes, their methods and the names of events.
 * A long answer of EC2, such as the list of all endpoint services, is parsed once.
 * Python's collector of cycles runs seldom, and leaves out what is there before the first test.
 * moto is quicker, as the embedded emulator has it.
@@ -16,17 +16,20 @@ from typing import Any
 
 from botocore import useragent
 from botocore.client import ClientCreator
+from botocore.hooks import EventAliaser
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.parsers import EC2QueryParser
+from botocore.utils import EVENT_ALIASES
 
 from posture_cli.embedded.quick_moto import quicken_moto
 
 _LIST_SERVICES = Loader.list_available_services
 _LOAD_DATA = Loader.load_data
 LOAD_MODEL = Loader.load_service_model
-_CREATE_METHODS = ClientCreator._create_methods
-_PARSE = EC2QueryParser._do_parse
+_CREATE_METHODS = ClientCreator._create_methods  # type: ignore[attr-defined]
+_PARSE = EC2QueryParser._do_parse  # type: ignore[attr-defined]
+_ALIAS = EventAliaser._alias_event_name  # type: ignore[attr-defined]
 _SANITIZE = useragent.sanitize_user_agent_string_component
 LONG = 20_000  # bytes of an answer
 
@@ -34,6 +37,7 @@ _read: dict[tuple[object, ...], Any] = {}
 _models: dict[int, tuple[Any, ServiceModel]] = {}
 _methods: dict[ServiceModel, dict[str, Any]] = {}
 _parsed: dict[tuple[object, ...], bytes] = {}
+_aliases: dict[str, Any] = {}
 
 
 def quicken() -> None:
@@ -48,6 +52,7 @@ def quicken() -> None:
         (Loader, "list_available_services", _list_services),
         (ClientCreator, "_load_service_model", _share_model),
         (ClientCreator, "_create_methods", _share_methods),
+        (EventAliaser, "_alias_event_name", _alias),
         (EC2QueryParser, "_do_parse", _parse),
         (useragent, "sanitize_user_agent_string_component", cache(_SANITIZE)),
     ]
@@ -88,6 +93,14 @@ def _share_methods(creator: Any, model: ServiceModel) -> dict[str, Any]:
     if model not in _methods:
         _methods[model] = _CREATE_METHODS(creator, model)
     return dict(_methods[model])
+
+
+def _alias(aliaser: Any, name: str) -> Any:
+    if aliaser._event_aliases is not EVENT_ALIASES:
+        return _ALIAS(aliaser, name)
+    if name not in _aliases:
+        _aliases[name] = _ALIAS(aliaser, name)
+    return _aliases[name]
 
 
 def _parse(parser: Any, response: Any, shape: Any) -> Any:

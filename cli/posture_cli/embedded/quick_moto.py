@@ -8,8 +8,8 @@
 * DynamoDB keeps what a transaction may change, instead of a copy of whole tables and of their
   streams. What it finds is serialised at once, and is not copied before.
 * Of an attribute value, which has one of ten members, moto's serialiser looks for that one only.
-* Whether a class implements an action is looked up, instead of listing all its methods, and which
-  nodes of an expression a step of its validation concerns is listed once.
+* Whether a class implements an action is looked up, instead of listing all its methods. Which
+  nodes of an expression a step of its validation concerns is known by their class.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import inspect
 import marshal
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-import xmltodict
+import xmltodict  # type: ignore[import-untyped]
 from moto.core import responses, serialize
 from moto.core.serialize import (
     DEFAULT_ALIAS_PROVIDERS,
@@ -33,24 +34,24 @@ from moto.core.serialize import (
     ResponseSerializer,
     XFormedAttributePicker,
 )
-from moto.core.utils import MISSING, get_value
+from moto.core.utils import get_value
 from moto.dynamodb import models
 from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models import table as tables
 from moto.dynamodb.models.dynamo_type import Item
 from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser
+from moto.dynamodb.parsing import ast_nodes
 
 _PICK = ResponseSerializer.get_value
 _SERIALIZE_STRUCTURE = BaseJSONSerializer._serialize_type_structure
 _SERIALIZE_EC2 = EC2Serializer._serialize_result
 _TRANSACT = models.DynamoDBBackend.transact_write_items
-_LIST_NODES = DepthFirstTraverser.nodes_to_be_processed
+_NODES: Any = ast_nodes  # moto gives it no types
+_MISSING = object()
 _LARGE = 10_000  # characters of an answer that is worth keeping
 
 _names: set[str] = set()  # of XML elements and attributes, which are valid
 _written: dict[tuple[str, bytes], Any] = {}
-_nodes: dict[type, Any] = {}
 
 
 def quicken_moto() -> None:
@@ -61,7 +62,8 @@ def quicken_moto() -> None:
         (ResponseSerializer, "get_value", _pick),
         (EC2Serializer, "_serialize_result", _serialize_ec2),
         (BaseJSONSerializer, "_serialize_type_structure", _serialize_structure),
-        (DepthFirstTraverser, "nodes_to_be_processed", _list_nodes),
+        (_NODES.DepthFirstTraverser, "traverse_node_recursively", _traverse),
+        (_NODES.Node, "find_clauses", _find_clauses),
         (models.DynamoDBBackend, "transact_write_items", _transact),
         (models, "copy", _copy_unless(Table)),
         (tables, "copy", _copy_unless(list, Item)),
@@ -80,11 +82,42 @@ class _Methods:
         return inspect.isfunction(getattr(self._kind, name, None))
 
 
-def _list_nodes(traverser: Any) -> Any:
-    kind = type(traverser)
-    if kind not in _nodes:
-        _nodes[kind] = _LIST_NODES(traverser)
-    return _nodes[kind]
+@cache
+def _is_a(kind: type, *kinds: type) -> bool:
+    """Whether a class is one of these; `isinstance` asks abstract classes anew each time."""
+    return issubclass(kind, kinds)
+
+
+def _find_clauses(node: Any, wanted: Any) -> list[Any]:
+    found: list[Any] = []
+    for child in node.children or ():
+        kind: Any = type(child)
+        if kind in wanted:
+            found.append(child)
+        elif _is_a(kind, _NODES.Expression, _NODES.UpdateExpressionFunction):
+            found.extend(_find_clauses(child, wanted))
+    return found
+
+
+def _traverse(traverser: Any, node: Any, child_id: int = -1) -> Any:
+    return _process(traverser, traverser.nodes_to_be_processed(), node, child_id)
+
+
+def _process(traverser: Any, wanted: tuple[type, ...], node: Any, child_id: int) -> Any:
+    """Process a node's children, and then it."""
+    kind: Any = type(node)
+    if not _is_a(kind, _NODES.Node):
+        return node
+    parent = node.parent
+    for number, child in enumerate(node.children or ()):
+        traverser.pre_processing_of_child(node, number)
+        _process(traverser, wanted, child, number)
+    if _is_a(kind, *wanted):
+        node = traverser.process(node)
+        node.parent = parent
+        if parent:
+            parent.children[child_id] = node
+    return node
 
 
 def _pick(serializer: Any, value: Any, key: str, shape: Any) -> Any:
@@ -104,8 +137,8 @@ def _pick(serializer: Any, value: Any, key: str, shape: Any) -> Any:
     if kind is dict:
         found = next((value[name] for name in names if name in value), None)
     else:
-        held = (get_value(value, name, MISSING) for name in names)
-        found = next((each for each in held if each is not MISSING), None)
+        held = (get_value(value, name, _MISSING) for name in names)
+        found = next((each for each in held if each is not _MISSING), None)
     for path, transform in picker.response_transformers.items():
         if path.endswith(key) or "." not in path:
             whole = f"{'.'.join(serializer.path)}.{key}"
@@ -141,7 +174,7 @@ def _unparse(document: Mapping[str, Any], **options: Any) -> str:
     simple = one_root and options.get("short_empty_elements") and not options.get("pretty")
     if simple and all(_write(parts, *each) for each in document.items()):
         return "".join(parts)
-    return xmltodict.unparse(document, **options)
+    return str(xmltodict.unparse(document, **options))
 
 
 def _write(parts: list[str], name: str, value: Any) -> bool:

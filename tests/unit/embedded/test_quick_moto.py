@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-import xmltodict
+import xmltodict  # type: ignore[import-untyped]
 from moto.core import serialize
 
 from posture_cli.embedded.quick_moto import quicken_moto
@@ -21,7 +21,8 @@ DOCUMENTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_xml_is_as_xmltodict_writes_it(document: dict[str, Any], full: bool) -> None:
+    """Whatever a document holds."""
     quicken_moto()
     options: dict[str, Any] = {"full_document": full, "short_empty_elements": True}
-    written = serialize.xmltodict.unparse(document, **options)
+    written = serialize.xmltodict.unparse(document, **options)  # type: ignore[attr-defined]
     assert written == xmltodict.unparse(document, **options)

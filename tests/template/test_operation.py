@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from posture.evaluation.changes import BatchResult
+from posture.evaluation.member_sweep import AskedMembers, MemberResult
 from posture.evaluation.refresh import RefreshResult
 from posture.evaluation.sweep_result import SweepResult
+from posture.model.member import MemberFigures
 from posture.model.scope import Region
 from posture.survey.surveyor import SurveyResult
 from stack_template import PATH, RESOURCES, TEMPLATE, properties_by_type
@@ -201,21 +203,37 @@ def test_the_network_has_no_internet_access() -> None:
     assert not kinds & {"NatGateway", "InternetGateway", "EgressOnlyInternetGateway", "Route"}
 
 
+def fill(body: str, shared: str = "", members: str = "") -> str:
+    """Return the dashboard with the widgets of features that are off by default."""
+    return body.replace("${SharedNetwork}", shared).replace("${Members}", members)
+
+
 def test_the_dashboard_shows_metrics_that_the_functions_emit() -> None:
     """It is JSON, and its custom metrics are those that the functions count."""
     body, more = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    shared = more["SharedNetwork"]["Fn::If"]
-    text = body.replace("${SharedNetwork}", shared[1]["Fn::Sub"])
-    assert shared[0] == "SharesNetwork"
-    assert json.loads(body.replace("${SharedNetwork}", shared[2]))
+    condition, shared, nothing = more["SharedNetwork"]["Fn::If"]
+    assert (condition, nothing) == ("SharesNetwork", "")
+    condition, (members, rows), nothing = (
+        it["Fn::Sub"] if isinstance(it, dict) else it for it in more["Members"]["Fn::If"]
+    )
+    assert (condition, nothing) == ("MembersInTable", "")
+    below, instead = rows["Row"]["Fn::If"][1:]
+    without_shared = fill(body, "", members.replace("${Row}", str(instead)))
+    text = fill(body, shared["Fn::Sub"], members.replace("${Row}", str(below)))
     widgets = json.loads(text)["widgets"]
+    for listed in (widgets, *(json.loads(it)["widgets"] for it in (fill(body), without_shared))):
+        places = [(it["x"], it["y"]) for it in listed]
+        assert len(set(places)) == len(places)
+        assert {y for _, y in places} == set(range(0, max(y for _, y in places) + 1, 6))
     counted = {
         *BatchResult().count_metrics(),
         *SweepResult(Region("111122223333", "eu-west-1")).count_metrics(),
         *SurveyResult(Region("111122223333", "eu-west-1")).count_metrics(),
         *RefreshResult(SweepResult(Region("111122223333", "eu-west-1"))).count_metrics(),
     }
-    counted |= {"DetectionLatency"}
+    counted |= {*AskedMembers(MemberFigures()).count_metrics()}
+    counted |= {*MemberResult(Region("111122223333", "eu-west-1")).count_metrics()}
+    counted |= {"DetectionLatency", "LongestSinceMemberSweep"}
     drawn: list[str] = []
     ours = False
     assert text.count('"VpcEndpointPosture"') == text.count('"stack", "${AWS::StackName}"')

@@ -74,5 +74,5 @@ def test_the_metrics_count_members_that_are_not_swept() -> None:
         replace(MEMBER, account="444444444444", state=MemberState.LEFT, last_error="denied"),
     ]
     figures = measure_members(members, NOW)
-    assert figures == MemberFigures(3, 1, never_swept=1, failing=1, longest_age=7 * 3_600)
+    assert figures == MemberFigures(3, 1, due=2, never_swept=1, failing=1, longest_age=7 * 3_600)
     assert measure_members([], NOW) == MemberFigures()

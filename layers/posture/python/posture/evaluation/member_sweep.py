@@ -59,6 +59,7 @@ class AskedMembers:
         return {
             "MembersActive": self.figures.active,
             "MembersLeft": self.figures.left,
+            "MembersDue": self.figures.due,
             "MembersNeverSwept": self.figures.never_swept,
             "MembersFailing": self.figures.failing,
             "MembersAsked": self.asked,

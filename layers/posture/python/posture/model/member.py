@@ -84,10 +84,14 @@ def select_to_ask(members: Iterable[Member], now: datetime) -> Sequence[Member]:
 
 @dataclass(frozen=True, slots=True)
 class MemberFigures:
-    """What the metrics say of all members; the age is in seconds."""
+    """What the metrics say of all members; the age is in seconds.
+
+    `due` counts those whose sweep was asked for and has not ended, those that left included.
+    """
 
     active: int = 0
     left: int = 0
+    due: int = 0
     never_swept: int = 0
     failing: int = 0
     longest_age: float = 0.0
@@ -100,6 +104,7 @@ def measure_members(members: Iterable[Member], now: datetime) -> MemberFigures:
     return MemberFigures(
         active=len(active),
         left=len(listed) - len(active),
+        due=sum(each.is_due for each in listed),
         never_swept=sum(each.swept_at is None for each in active),
         failing=sum(bool(each.last_error) for each in active),
         longest_age=max((each.measure_age(now) for each in active), default=0.0),

@@ -127,7 +127,9 @@ def stage(organization: Organization) -> Iterator[OrganizationStage]:
 
 def store_first(observers: Mapping[str, Any], facts: SharedFacts) -> Any:
     """Store the central VPCs."""
-    return store_central_vpcs(facts, observers.values(), Deadline())
+    home, *members = observers.values()
+    by_account = {each.region.account: each for each in members}
+    return store_central_vpcs(facts, home, by_account, Deadline())
 
 
 def test_a_first_sweep_opens_nothing_that_resolves_again(stage: OrganizationStage) -> None:
@@ -161,6 +163,42 @@ def test_the_account_that_names_an_endpoint_is_asked_first_and_others_not(
     again = build_observers(stage)
     assert store_first(again, stage.build_facts()) == ()
     assert all(not each.asked and not each.read for each in again.values())
+
+
+class ManyMembers(Mapping[str, Any]):
+    """The observers of 5,000 members, of which those are remembered that are opened."""
+
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        self._known = known
+        self.opened: list[str] = []
+
+    def __getitem__(self, account: str) -> Any:
+        self.opened.append(account)
+        return self._known[account]
+
+    def __contains__(self, account: object) -> bool:
+        return account in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"{number:012}" for number in range(5_000))
+
+    def __len__(self) -> int:
+        return 5_000
+
+
+@pytest.mark.parametrize("organization", [build_organization(spokes=2)])
+def test_members_that_no_fact_names_are_not_opened(stage: OrganizationStage) -> None:
+    """However many there are; once the hub is stored, none is."""
+    home, *others = build_observers(stage).values()
+    members, facts = (
+        ManyMembers({each.region.account: each for each in others}),
+        stage.build_facts(),
+    )
+    assert store_central_vpcs(facts, home, members, Deadline()) == (HUB,)
+    assert set(members.opened) == {HUB_ACCOUNT}
+    members.opened.clear()
+    assert store_central_vpcs(facts, home, members, Deadline()) == ()
+    assert members.opened == []
 
 
 @pytest.mark.parametrize("organization", [build_organization(spokes=2)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -53,7 +53,8 @@ def sweep_accounts(  # noqa: PLR0913 - the ports, and two things that tests cont
     deadline = deadline or Deadline()
     observers = (home, *members)
     if shared:
-        store_central_first(shared, observers, deadline)
+        by_account = {each.region.account: each for each in observers}
+        store_central_first(shared, home, by_account, deadline)
     sweeps = [RegionSweep(observer, store, baselines, shared) for observer in observers]
     ordered = _sort_by_last_observed(sweeps, home.now(), chance)
     turns = deque(
@@ -78,14 +79,14 @@ def sweep_accounts(  # noqa: PLR0913 - the ports, and two things that tests cont
 
 
 def store_central_first(
-    shared: SharedFacts, observers: Sequence[Observer], deadline: Deadline
+    shared: SharedFacts, home: Observer, members: Mapping[str, Observer], deadline: Deadline
 ) -> None:
     """Store the central VPCs that shared facts name and of which no snapshot is stored."""
     # Imported where the network is read: a cold start of the others need not wait for it.
     from posture.evaluation.central_first import store_central_vpcs  # noqa: PLC0415
 
     try:
-        store_central_vpcs(shared, observers, deadline)
+        store_central_vpcs(shared, home, members, deadline)
     except Exception:  # the sweep of each account reports what cannot be read
         logger.exception("central VPCs not stored first")
 

@@ -47,18 +47,39 @@ class CentralObserver(Protocol):
         """Find the VPC of each of these endpoints that the account has."""
 
 
+class _Watched:
+    """The observers of the own account and of its members, of which few are needed."""
+
+    def __init__(self, home: CentralObserver, members: Mapping[str, CentralObserver]) -> None:
+        self._home = home
+        self._members = members
+
+    def __contains__(self, account: str) -> bool:
+        return account == self._home.region.account or account in self._members
+
+    def __getitem__(self, account: str) -> CentralObserver:
+        return self._home if account == self._home.region.account else self._members[account]
+
+    def __iter__(self) -> Iterator[str]:
+        return chain((self._home.region.account,), self._members)
+
+
 def store_central_vpcs(
-    shared: SharedFacts, observers: Iterable[CentralObserver], deadline: Deadline
+    shared: SharedFacts,
+    home: CentralObserver,
+    members: Mapping[str, CentralObserver],
+    deadline: Deadline,
 ) -> tuple[str, ...]:
     """Store the central VPCs that shared facts name and of which no snapshot is stored.
 
-    Costs no call where all are stored. An account is asked for an endpoint or a VPC once in the
-    life of `shared`: a record may point to an endpoint that was deleted. What fails is left to the
-    evaluation of the VPC itself.
+    Costs no call where all are stored, and nothing for members that no fact names. An account is
+    asked for an endpoint or a VPC once in the life of `shared`: a record may point to an endpoint
+    that was deleted. What fails is left to the evaluation of the VPC itself.
 
     Args:
         shared: The shared network.
-        observers: Those of all watched accounts.
+        home: The observer of the monitor's own account.
+        members: Those of the other watched accounts, by account.
         deadline: When to stop.
 
     Returns:
@@ -68,21 +89,21 @@ def store_central_vpcs(
         ConflictError, CorruptItemError: The shared network cannot be read.
     """
     network = shared.load().network
-    by_account = {each.region.account: each for each in observers}
+    watched = _Watched(home, members)
     scopes = dict.fromkeys(_list_named_vpcs(network))
-    for scope in _locate_endpoints(shared, network, by_account, deadline):
+    for scope in _locate_endpoints(shared, network, watched, deadline):
         scopes[scope] = None
     unread = [
         each
         for each in scopes
-        if each.account in by_account
+        if each.account in watched
         and each.subject not in network.central_vpcs
         and each.subject not in shared.asked_of(each.account)
     ]
     if not unread or not deadline.allows():
         return ()
     with deadline.step():
-        read = _run(unread, lambda it: by_account[it.account].collect_vpc(it))
+        read = _run(unread, lambda it: watched[it.account].collect_vpc(it))
     for scope in read:
         shared.asked_of(scope.account).add(scope.subject)
     stored = [each for each in read.values() if each and shared.keep_if_central(each)]
@@ -94,7 +115,7 @@ def store_central_vpcs(
 def _locate_endpoints(
     shared: SharedFacts,
     network: SharedNetwork,
-    observers: Mapping[str, CentralObserver],
+    watched: _Watched,
     deadline: Deadline,
 ) -> Iterator[Scope]:
     """Find the VPCs of endpoints that are named and in no stored VPC.
@@ -105,17 +126,19 @@ def _locate_endpoints(
     owners = _find_owners(network)
     lost = frozenset(owners)
     naming = frozenset(chain.from_iterable(owners.values()))
-    for is_first in (True, False):
-        wanted = {
-            account: lost - shared.asked_of(account)
-            for account in observers
-            if (account in naming) is is_first
-        }
-        asked = ((account, ids) for account, ids in wanted.items() if ids)
-        wanted = dict(asked if is_first else islice(asked, MOST_ASKED))
-        if not wanted or not deadline.allows():
+    others = (each for each in watched if each not in naming)
+    for candidates, most in ((sorted(naming), None), (others, MOST_ASKED)):
+        if not lost or not deadline.allows():
+            return
+        asked = (
+            (account, ids)
+            for account in candidates
+            if account in watched and (ids := lost - shared.asked_of(account))
+        )
+        wanted = dict(islice(asked, most))
+        if not wanted:
             continue
-        find = partial(_find_endpoints, observers, wanted)
+        find = partial(_find_endpoints, watched, wanted)
         with deadline.step():
             found = _run(wanted, find)
         for account, vpcs in found.items():
@@ -126,9 +149,9 @@ def _locate_endpoints(
 
 
 def _find_endpoints(
-    observers: Mapping[str, CentralObserver], ids: Mapping[str, frozenset[str]], account: str
+    watched: _Watched, ids: Mapping[str, frozenset[str]], account: str
 ) -> Mapping[str, str]:
-    return observers[account].find_vpcs_of_endpoints(ids[account])
+    return watched[account].find_vpcs_of_endpoints(ids[account])
 
 
 def _list_named_vpcs(network: SharedNetwork) -> Iterable[Scope]:

@@ -229,9 +229,8 @@ class MemberSweeper:
                 sweep = RegionSweep(observer, self._store, self._baselines, self._shared)
                 return sweep.end(LEFT, deadline)
             if self._shared:
-                # Those of other accounts, or what this one depends on would be unknown at first.
-                everyone = (self._home, *self._members.values())
-                store_central_first(self._shared, everyone, deadline)
+                # Of other accounts as well, or what this one depends on would be unknown at first.
+                store_central_first(self._shared, self._home, self._members, deadline)
             return sweep_accounts(
                 observer,
                 (),

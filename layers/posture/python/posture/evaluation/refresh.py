@@ -121,8 +121,7 @@ class Refresher:
         if not any(_is_of(each, region) for each in event["Records"]):
             return RefreshResult(SweepResult(region))
         ports = self._ports
-        observers = (ports.observer, *ports.members.values())
-        store_central_vpcs(self._shared, observers, deadline)
+        store_central_vpcs(self._shared, ports.observer, ports.members, deadline)
         evaluator = ScopeEvaluator(
             ports.store,
             ports.baselines,

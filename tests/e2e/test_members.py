@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from member_items import JOINED, write_member
 from posture_cli.embedded.aws import EmbeddedAws
 from recorded_calls import Use, recording
 from stack_template import PATH, as_list, list_allowed, name_resources
@@ -21,7 +22,7 @@ PARAMETERS = {
     "MemberExternalId": "our-external-id",
 }
 MEMBERS = ("111111111111", "222222222222")
-JOINED, LATER = "2026-11-20T00:00:00.000Z", "2026-11-21T00:00:00.000Z"
+LATER = "2026-11-21T00:00:00.000Z"
 
 
 @dataclass(frozen=True)
@@ -33,27 +34,7 @@ class Organization:
 
     def write(self, account: str, state: str, since: str) -> None:
         """Write a member as the state machine does."""
-        named = {
-            "#schema": "schema",
-            "#state": "state",
-            "#source": "source",
-            "#since": "since",
-            "#last_seen": "last_seen",
-        }
-        self.aws.session.client("dynamodb").update_item(
-            TableName=self.aws.stack.physical_id("BaselineTable"),
-            Key={"kind": {"S": "member"}, "name": {"S": account}},
-            UpdateExpression="SET " + ", ".join(f"{each} = :{each[1:]}" for each in named),
-            ExpressionAttributeNames=named,
-            ExpressionAttributeValues={
-                ":schema": {"N": "4"},
-                ":state": {"S": state},
-                ":source": {"S": "organization"},
-                ":since": {"S": since},
-                ":last_seen": {"S": JOINED},
-            },
-        )
-        self.aws.settle()
+        write_member(self.aws, account, state, since)
 
     def read(self, account: str) -> dict[str, Any]:
         """Read the item of a member."""

@@ -55,20 +55,25 @@ class Recorder:
             self.uses.setdefault(self.running, set()).update(found)
 
     def _uses(self, service: str, operation: str, params: Mapping[str, Any]) -> Iterator[Use]:
-        if operation == "TransactWriteItems":
-            for write in params["TransactItems"]:
-                ((kind, item),) = write.items()
-                yield Use(f"dynamodb:{IN_TRANSACTIONS[kind]}", self.names[item["TableName"]])
-        elif operation in {"BatchGetItem", "BatchWriteItem"}:
-            for table in params["RequestItems"]:
-                yield Use(f"dynamodb:{operation}", self.names[table])
-        elif service == "dynamodb":
-            index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
-            yield Use(f"dynamodb:{operation}", self.names[params["TableName"]] + index)
-        elif service == "sns":
-            yield Use(f"sns:{operation}", self.names[params["TopicArn"]])
-        else:
-            yield Use(f"{service}:{operation}", "*")
+        for action, part in list_parts(service, operation, params):
+            index = f"/index/{part['IndexName']}" if "IndexName" in part else ""
+            named = part.get("TableName") if service == "dynamodb" else part.get("TopicArn")
+            yield Use(action, self.names[named] + index if named else "*")
+
+
+def list_parts(
+    service: str, operation: str, params: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each action that a call needs, with the parameters that it is for."""
+    if operation == "TransactWriteItems":
+        for write in params["TransactItems"]:
+            ((kind, item),) = write.items()
+            yield f"dynamodb:{IN_TRANSACTIONS[kind]}", item
+    elif operation in {"BatchGetItem", "BatchWriteItem"}:
+        for table in params["RequestItems"]:
+            yield f"dynamodb:{operation}", {"TableName": table}
+    else:
+        yield f"{service}:{operation}", params
 
 
 def create_bucket(aws: EmbeddedAws, name: str) -> None:

@@ -45,7 +45,7 @@ class EmbeddedFunction:
         self.log = io.StringIO()
         self._app = app
         self._settings = settings
-        self._arn = arn
+        self.arn = arn
         self._module: ModuleType | None = None
 
     def __call__(self, event: JsonObject) -> Any:
@@ -54,7 +54,7 @@ class EmbeddedFunction:
             try:
                 handler: Callable[[JsonObject, InvocationContext], Any] = self._load().handler
                 _redirect_loggers(self.log)
-                return handler(event, InvocationContext(self.name, self._arn))
+                return handler(event, InvocationContext(self.name, self.arn))
             except Exception:
                 self.log.write(f"[ERROR] {traceback.format_exc()}")
                 raise

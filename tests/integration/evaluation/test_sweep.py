@@ -10,10 +10,13 @@ from botocore.exceptions import ClientError
 from monitor_stage import ANY_ADDRESS, Stage, attribute_change
 from posture.errors import SweepIncompleteError
 from posture.evaluation import region_sweep
+from posture.model.endpoint_service import ServiceFacet
 from posture.model.finding import Finding
+from posture.model.network import Facet
 from posture.model.scope import Scope
 from posture.store.scope_store import WriteOutcome
 from sample_network import ACCOUNT, REGION
+from stack_tables import TABLES
 
 
 def test_a_lost_event_is_repaired(stage: Stage) -> None:
@@ -84,6 +87,47 @@ def test_no_vpc_is_ended_while_vpcs_cannot_be_read(stage: Stage) -> None:
         scope_record.scope
         for scope_record in stage.store.load_region_records(stage.observer().region)
     } == before | {stage.observer().region.scope}
+
+
+def list_unknown(stage: Stage) -> dict[str, str]:
+    """List all findings that are unknown, by id, with their evidence."""
+    stored = stage.dynamodb.query(
+        TableName=TABLES.findings,
+        IndexName="by-status",
+        KeyConditionExpression="#status = :unknown",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":unknown": {"S": "unknown"}},
+    )
+    return {it["id"]["S"]: str(it.get("evidence")) for it in stored["Items"]}
+
+
+def test_each_read_that_is_refused_is_unknown_until_it_is_allowed(stage: Stage) -> None:
+    """One by one, as a policy of the organization refuses them: a finding names the call."""
+    later = timedelta(days=2)  # DNS attributes are read in turns
+    stage.network.associate_dhcp_options("AmazonProvidedDNS")
+    stage.network.ec2.create_vpc_endpoint_service_configuration(
+        NetworkLoadBalancerArns=[stage.load_balancer()]
+    )
+    for vpc in stage.network.ec2.describe_vpcs()["Vpcs"]:  # one is enough
+        if vpc["IsDefault"] or vpc["VpcId"] == stage.network.bare:
+            for subnet in stage.network.ec2.describe_subnets()["Subnets"]:
+                if subnet["VpcId"] == vpc["VpcId"]:
+                    stage.network.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+            stage.network.ec2.delete_vpc(VpcId=vpc["VpcId"])
+    stage.sweep()
+    before = list_unknown(stage)
+    missed = []
+    for facet in (*Facet, *ServiceFacet):
+        stage.clock.time += later
+        allow = stage.fail(facet.value, "UnauthorizedOperation")
+        stage.sweep()
+        allow()
+        if facet.value not in str(list_unknown(stage).values()):
+            missed.append(facet.value)
+    stage.clock.time += later
+    stage.sweep()
+    assert list_unknown(stage) == before
+    assert missed == []
 
 
 def test_a_scope_that_cannot_be_recorded_is_reported(stage: Stage) -> None:

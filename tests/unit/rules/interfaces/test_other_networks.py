@@ -25,7 +25,14 @@ from network_builders import (
     verdict_text,
     verdicts,
 )
-from posture.model.network import EndpointType, GroupReference, Route, SecurityGroupRule, Snapshot
+from posture.model.network import (
+    EndpointType,
+    Facet,
+    GroupReference,
+    Route,
+    SecurityGroupRule,
+    Snapshot,
+)
 from posture.model.verdict import Status
 
 SHARED = "endpoint-open-to-other-networks"
@@ -123,8 +130,15 @@ def test_a_security_group_of_the_same_vpc_passes() -> None:
 
 
 def test_an_unread_list_is_unknown() -> None:
-    """It may admit another network."""
+    """It may admit another network; the finding says what denied the entries, and what to allow."""
     assert statuses(SHARED, hub(admits("pl-secret"))) == {"vpce-kms": Status.UNKNOWN}
+    denied = {Facet.PREFIX_LISTS: "UnauthorizedOperation: no", Facet.DHCP_OPTIONS: "no"}
+    unread = replace(hub(admits("pl-secret")), unreadable=denied)
+    verdict = verdicts(SHARED, unread)["vpce-kms"]
+    [fact] = verdict.evidence
+    assert fact.text == "GetManagedPrefixListEntries: UnauthorizedOperation: no"
+    assert verdict.remediation
+    assert "Allow ec2:GetManagedPrefixListEntries" in verdict.remediation.text
 
 
 def test_prefix_lists_in_groups_are_read() -> None:

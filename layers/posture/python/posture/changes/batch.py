@@ -206,8 +206,9 @@ def _parse_all(
 def _find_sender(record: Any) -> str:
     """Find the account of an event, or of the event in the wrapper of a rule about tampering."""
     event = record.get(WRAPPER, record) if isinstance(record, Mapping) else None
-    is_event = isinstance(event, Mapping) and "detail" in event
-    return parse_account_id(event.get("account")) if is_event else ""
+    if not isinstance(event, Mapping) or "detail" not in event:
+        return ""
+    return parse_account_id(event.get("account"))
 
 
 def _parse_json(body: Any) -> Any:

@@ -32,6 +32,7 @@ Unreadable = Mapping[Facet, str] | Mapping[ServiceFacet, str]
 
 # An AWS CLI call, maybe one whose output a shell variable takes: `GROUP=$(aws … --query GroupId …)`
 CALL = re.compile(r"^((?:\w+=\$\()?aws .*?)( --query \S+ --output text\))?$", re.DOTALL)
+LIST_ID = re.compile(r"\bpl-\w+")
 
 
 def evaluate_vpc(
@@ -110,12 +111,27 @@ def _evaluate_rule(
     if denied:
         return [_missing_input(subject, denied)]
     try:
-        results = list(rule.evaluate(context))
+        results = [_name_unread_list(each, unreadable) for each in rule.evaluate(context)]
         if context.is_trial or not context.proposes:
             return results
         return list(map(_propose, results))
     except Exception as error:  # noqa: BLE001 - an error in one rule must not hide the others
         return [_internal_error(subject, error)]
+
+
+def _name_unread_list(result: RuleResult, unreadable: Unreadable) -> RuleResult:
+    """Add the call that failed to a result that lacks the entries of a prefix list.
+
+    One list that is not read hides what depends on it, not what a rule says of other resources.
+    """
+    if result.status is not Status.UNKNOWN or not LIST_ID.search(result.summary):
+        return result
+    why = {it.value: reason for it, reason in unreadable.items() if it is Facet.PREFIX_LISTS}
+    if not why:
+        return result
+    missing = _missing_input(result.resource, why)
+    remediation = result.remediation or missing.remediation
+    return replace(result, evidence=(*result.evidence, *missing.evidence), remediation=remediation)
 
 
 def _propose(result: RuleResult) -> RuleResult:

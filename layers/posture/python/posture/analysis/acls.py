@@ -45,16 +45,56 @@ def partition_by_entry(
         port: The destination port.
         egress: Whether the traffic is outbound.
     """
-    left = peers
-    for entry in sorted(acl.entries, key=lambda each: each.number):
-        if entry.egress is not egress or not _covers_port(entry, port):
-            continue
-        taken = left & AddressSet.of([entry.cidr])
-        if taken:
-            yield AclDecision(taken, entry)
-            left -= taken
-    if left:
-        yield AclDecision(left, None)
+    return SelectedEntries.of(acl, peers, egress=egress).partition(port)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedEntries:
+    """The entries of one direction of an ACL that concern TCP traffic with some peers, in order.
+
+    Attributes:
+        peers: The addresses at the other end.
+        entries: Each entry, with those of the peers that are in its block.
+    """
+
+    peers: AddressSet
+    entries: tuple[tuple[AclEntry, AddressSet], ...]
+
+    @classmethod
+    def of(cls, acl: NetworkAcl, peers: AddressSet, *, egress: bool) -> SelectedEntries:
+        """Select the entries of a direction whose blocks hold some of the peers."""
+        entries = (
+            each
+            for each in sorted(acl.entries, key=lambda each: each.number)
+            if each.egress is egress and each.protocol in {ALL, TCP}
+        )
+        taken = ((each, peers & AddressSet.of([each.cidr])) for each in entries)
+        return cls(peers, tuple((entry, its) for entry, its in taken if its))
+
+    def count_comparisons(self) -> int:
+        """Return the most comparisons that it takes to decide on every port."""
+        return len(self.entries) * (2 * len(self.entries) + 1)
+
+    def partition(self, port: int) -> Iterator[AclDecision]:
+        """Divide the peers by the entry that decides on a port."""
+        left = self.peers
+        for entry, addresses in self.entries:
+            if not _covers_port(entry, port):
+                continue
+            if taken := left & addresses:
+                yield AclDecision(taken, entry)
+                left -= taken
+                if not left:
+                    return
+        if left:
+            yield AclDecision(left, None)
+
+    def split_ports(self, ports: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+        """Split a port range (first, last) into ranges whose ports every entry treats alike."""
+        entries = (each for each, _ in self.entries if each.protocol == TCP)
+        return cut_range(
+            ports, (start for each in entries for start in get_starts(_port_range(each)))
+        )
 
 
 def find_denied_peers(
@@ -72,11 +112,13 @@ def find_denied_peers(
         The peers that the ACL denies on the server's port, and those whose return traffic it denies
         on at least one ephemeral port.
     """
-    returning = split_ports(acl, EPHEMERAL_PORTS, egress=not outbound)
+    there = SelectedEntries.of(acl, peers, egress=outbound)
+    back = SelectedEntries.of(acl, peers, egress=not outbound)
+    returning = (first for first, _ in back.split_ports(EPHEMERAL_PORTS))
     return AddressSet.union(
         each.addresses
-        for number, egress in ((port, outbound), *((first, not outbound) for first, _ in returning))
-        for each in partition_by_entry(acl, peers, number, egress=egress)
+        for selected, number in ((there, port), *((back, first) for first in returning))
+        for each in selected.partition(number)
         if not each.allowed
     )
 

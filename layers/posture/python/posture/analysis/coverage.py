@@ -6,7 +6,8 @@ once, so that the cost grows with route tables, groups and ACLs rather than with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
 from posture.analysis.path import Path, PathKind
 from posture.analysis.path_outcome import PathOutcome, summarize_by_ports, summarize_paths
 from posture.analysis.paths import PathFinder
-from posture.analysis.port_ranges import list_port_ranges
+from posture.analysis.port_ranges import Between, list_port_ranges
 from posture.analysis.reach import PortRange, Reach
 from posture.analysis.reachability import Reachability
 from posture.analysis.services import get_service, list_ports
@@ -164,6 +165,7 @@ class Analysis:
         self._summed: dict[int, tuple[PathOutcome, str]] = {}
         self._open_cells: dict[tuple[str, str], Cell] = {}
         self._interfaces: dict[str, tuple[tuple[NetworkInterface, ...], tuple[str, ...]]] = {}
+        self._port_ranges: dict[object, Sequence[PortRange]] = {}
 
     @cached_property
     def subnets(self) -> tuple[Subnet, ...]:
@@ -209,23 +211,40 @@ class Analysis:
         """
         interfaces, _ = self.resolve_interfaces(endpoint)
         answers: dict[object, tuple[Reach, ...]] = {}
-        for ports in list_port_ranges(endpoint, self.snapshot, self.snapshot, groups):
+        alike: dict[object, list[PortRange]] = defaultdict(list)
+        for ports in self._list_port_ranges(subnet, endpoint, groups):
             reachability = self._get_reachability(ports)
             found = tuple(reachability.evaluate(subnet, each, groups) for each in interfaces)
             key = tuple(
                 (each.status, each.reaching, each.stopped, each.groups, each.unread)
                 for each in found
             )
-            same = answers.get(key)
-            answers[key] = (
-                tuple(replace(each, ports=(*each.ports, ports)) for each in same) if same else found
+            answers.setdefault(key, found)
+            alike[key].append(ports)
+        return tuple(
+            replace(reach, ports=tuple(alike[key]))
+            for key, found in answers.items()
+            for reach in found
+        )
+
+    def _list_port_ranges(
+        self, subnet: Subnet, endpoint: Endpoint, groups: frozenset[str] = frozenset()
+    ) -> Sequence[PortRange]:
+        """List the ranges of ports that the gates between a subnet and an endpoint treat alike."""
+        subnets = {subnet.id, *(each.subnet_id for each in self.resolve_interfaces(endpoint)[0])}
+        acls = {acl.id: acl for each in subnets if (acl := self.reachability.find_acl(each))}
+        key = endpoint.id, groups, frozenset(acls)
+        if key not in self._port_ranges:
+            inside = self.reachability.vpc_addresses
+            self._port_ranges[key] = list_port_ranges(
+                endpoint, self.snapshot, self.snapshot, groups, Between(acls.values(), inside)
             )
-        return tuple(reach for found in answers.values() for reach in found)
+        return self._port_ranges[key]
 
     def _get_reachability(self, ports: PortRange) -> Reachability:
         """Return the reachability on ports that are treated alike."""
         if ports not in self._on_ports:
-            self._on_ports[ports] = Reachability(self.snapshot, ports)
+            self._on_ports[ports] = Reachability(self.snapshot, ports, self.reachability)
         return self._on_ports[ports]
 
     def is_unobstructed(self, subnet: Subnet, endpoint: Endpoint) -> bool:
@@ -252,7 +271,7 @@ class Analysis:
             return None
         found = [
             self._get_reachability(ports).find_obstructed(subnet, each)
-            for ports in list_port_ranges(endpoint, self.snapshot, self.snapshot)
+            for ports in self._list_port_ranges(subnet, endpoint)
             for each in interfaces
         ]
         known = [each for each in found if each is not None]

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
-from posture.analysis.acls import EPHEMERAL_PORTS, AclDecision, partition_by_entry, split_ports
+from posture.analysis.acls import (
+    EPHEMERAL_PORTS,
+    AclDecision,
+    SelectedEntries,
+)
 from posture.analysis.addresses import AddressSet
 from posture.lean_dataclass import dataclass
 from posture.model.network import NetworkAcl
@@ -44,29 +48,24 @@ class Obstacle:
     ports: tuple[int, int] | None = None
 
 
-def find_acl_obstacles(
-    here: NetworkAcl | None,
-    there: NetworkAcl | None,
-    sources: AddressSet,
-    target: AddressSet,
-    port: int = HTTPS,
-) -> Iterator[Obstacle]:
-    """Find what the ACLs of two subnets block of requests to a port and of the return traffic.
+def list_acl_gates(
+    here: NetworkAcl | None, there: NetworkAcl | None, sources: AddressSet, target: AddressSet
+) -> Iterator[tuple[NetworkAcl, Gate, AddressSet]]:
+    """List the ACLs that requests and return traffic pass, with the gate and its peers.
 
     Args:
         here: The network ACL of the sources' subnet, if known.
         there: The network ACL of the target's subnet, if known.
         sources: The addresses of the clients.
         target: The addresses of the interface, of the same IP version.
-        port: The TCP port of the service.
     """
     if here:
-        yield from find_forward_obstacles(here, Gate.OUT, target, sources, port)
+        yield here, Gate.OUT, target
     if there:
-        yield from find_forward_obstacles(there, Gate.IN, sources, sources, port)
-        yield from find_return_obstacles(there, Gate.BACK_OUT, sources, sources)
+        yield there, Gate.IN, sources
+        yield there, Gate.BACK_OUT, sources
     if here:
-        yield from find_return_obstacles(here, Gate.BACK_IN, target, sources)
+        yield here, Gate.BACK_IN, target
 
 
 def find_egress_obstacles(acl: NetworkAcl, destinations: AddressSet) -> Iterator[Obstacle]:
@@ -74,32 +73,36 @@ def find_egress_obstacles(acl: NetworkAcl, destinations: AddressSet) -> Iterator
 
     The obstacles' addresses are destinations here, not addresses of the subnet.
     """
-    yield from find_forward_obstacles(acl, Gate.OUT, destinations, destinations)
-    yield from find_return_obstacles(acl, Gate.BACK_IN, destinations, destinations)
+    there = select_entries(acl, Gate.OUT, destinations)
+    back = select_entries(acl, Gate.BACK_IN, destinations)
+    yield from find_forward_obstacles(acl, Gate.OUT, there, destinations)
+    yield from find_return_obstacles(acl, Gate.BACK_IN, back, destinations)
+
+
+def select_entries(acl: NetworkAcl, gate: Gate, peers: AddressSet) -> SelectedEntries:
+    """Select the entries of an ACL that concern traffic with some peers at a gate."""
+    return SelectedEntries.of(acl, peers, egress=gate in {Gate.OUT, Gate.BACK_OUT})
 
 
 def find_forward_obstacles(
-    acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet, port: int = HTTPS
+    acl: NetworkAcl, gate: Gate, selected: SelectedEntries, sources: AddressSet, port: int = HTTPS
 ) -> Iterator[Obstacle]:
     """Find what an ACL denies of requests to a port."""
-    for decision in partition_by_entry(acl, peers, port, egress=gate is Gate.OUT):
+    peers = selected.peers
+    for decision in selected.partition(port):
         if not decision.allowed:
             blocked = _select_blocked(decision.addresses, peers, sources)
             yield Obstacle(blocked, gate, acl.id, _describe_denial(decision))
 
 
 def find_return_obstacles(
-    acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet
+    acl: NetworkAcl, gate: Gate, selected: SelectedEntries, sources: AddressSet
 ) -> Iterator[Obstacle]:
     """Find what an ACL denies of return traffic to the clients' ports: all ports, or some."""
-    egress = gate is Gate.BACK_OUT
+    peers = selected.peers
     denied = {
-        ports: [
-            each
-            for each in partition_by_entry(acl, peers, ports[0], egress=egress)
-            if not each.allowed
-        ]
-        for ports in split_ports(acl, EPHEMERAL_PORTS, egress=egress)
+        ports: [each for each in selected.partition(ports[0]) if not each.allowed]
+        for ports in selected.split_ports(EPHEMERAL_PORTS)
     }
     always = peers
     for found in denied.values():

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.analysis.gates import HTTPS
 from posture.analysis.security_groups import ALL, PROTOCOLS, get_port_range
+from posture.lean_dataclass import dataclass
 from posture.model.network import Network, PrefixList, SecurityGroup, SecurityGroupRule
 
 TRANSPORTS = ("tcp", "udp")  # an endpoint carries no other

@@ -19,44 +19,54 @@ from functools import cached_property
 from ipaddress import ip_network
 from itertools import product
 
-from posture.analysis.acls import find_denied_peers, find_unrestricted_versions, partition_by_entry
+from posture.analysis.acls import find_denied_peers, partition_by_entry
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, TO_NAT64, AddressSet
 from posture.analysis.detours import Detour, find_detours, list_vpc_blocks
-from posture.analysis.gates import HTTPS, Gate, Obstacle, find_acl_obstacles, find_egress_obstacles
+from posture.analysis.gates import (
+    HTTPS,
+    Gate,
+    Obstacle,
+    find_egress_obstacles,
+    list_acl_gates,
+)
 from posture.analysis.reach import PortRange, Reach
 from posture.analysis.routing import find_nat64_routes, find_route_table, may_use_nat64
 from posture.analysis.security_groups import AllowedPeers, find_allowed_peers
+from posture.analysis.vpc_gates import VpcGates
 from posture.model.network import Address, NetworkAcl, NetworkInterface, Snapshot, Subnet
 
 FAMILIES = {4: IPV4, 6: IPV6}
 # The addresses of a block that EC2 assigns to no interface:
 # https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
 RESERVED = (0, 1, 2, 3, -1)
+MOST_NAMED = 3
+EVALUATION = 40  # of a subnet and an interface, in comparisons of one rule
 HTTP = 80  # S3 and DynamoDB answer on it as well
 
 
 class Reachability:
     """Evaluates reachability inside one VPC; what subnets and interfaces share is computed once."""
 
-    def __init__(self, snapshot: Snapshot, ports: PortRange = (HTTPS, HTTPS)) -> None:
-        """Evaluate TCP ports that every security group and network ACL treats alike."""
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        ports: PortRange = (HTTPS, HTTPS),
+        other: Reachability | None = None,
+    ) -> None:
+        """Evaluate TCP ports that every security group and network ACL treats alike.
+
+        What does not depend on the ports is shared with the reachability on `other` ports, and so
+        is the limit on work.
+        """
         self._snapshot = snapshot
         self._ports = ports
         self._port = ports[0]
         self._named = f"port {ports[0]}" if ports[0] == ports[1] else "these ports"
-        self._acls = {
-            subnet_id: acl for acl in snapshot.network_acls.values() for subnet_id in acl.subnet_ids
-        }
-        self._unrestricted = {
-            acl.id: find_unrestricted_versions(acl) for acl in snapshot.network_acls.values()
-        }
         self._allowed: dict[tuple[str, ...], AllowedPeers] = {}
-        self._sources: dict[tuple[str, frozenset[int]], AddressSet] = {}
-        self._detours: dict[str, tuple[Detour, ...]] = {}
-        self._gate_keys: dict[str, tuple[str, str]] = {}
-        self._denied: dict[tuple[str, bool], AddressSet] = {}
-        self._addresses: dict[tuple[str, tuple[Address, ...]], AddressSet] = {}
-        self._outbound: dict[tuple[str, AddressSet], tuple[Obstacle, ...]] = {}
+        self._denied: dict[tuple[str, bool], AddressSet | None] = {}
+        self._gates: VpcGates = other._gates if other else VpcGates(snapshot)  # noqa: SLF001 - own class
+        self._acls = self._gates.acls
+        self._unrestricted = self._gates.unrestricted
 
     def evaluate(
         self,
@@ -83,14 +93,20 @@ class Reachability:
         self, subnet: Subnet, interface: NetworkInterface, workload_groups: frozenset[str]
     ) -> Reach:
         sources = self._find_sources(subnet, interface)
+        allowed = self._find_allowed_peers(interface.security_group_ids)
+        by_acls = self._find_acl_obstacles(subnet, interface, sources)
+        if by_acls is None or not self._gates.work.take(
+            EVALUATION, self._name_rules(interface.security_group_ids)
+        ):
+            unread = (self._gates.work.describe_costly(),)
+            return Reach(interface, sources, NOTHING, unread=unread, ports=(self._ports,))
         left = sources
-        obstacles = list(self._find_obstacles(subnet, interface, sources))
+        obstacles = [*self._find_route_obstacles(subnet, interface, sources), *by_acls]
         if workload_groups:
             obstacles += self._find_workload_obstacles(workload_groups, interface, sources)
         for each in obstacles:
             if each.ports is None:
                 left -= each.addresses
-        allowed = self._find_allowed_peers(interface.security_group_ids)
         denied = NOTHING if workload_groups & allowed.groups else left - allowed.addresses
         if denied:
             by = ", ".join(interface.security_group_ids) or "no security group"
@@ -159,12 +175,14 @@ class Reachability:
             return None
         target = self.find_addresses(interface)
         detours = (each.addresses for each in self.find_subnet_detours(subnet.id))
-        ahead = (self._find_denied(here, outbound=True), *detours)
-        if not all(target.isdisjoint(each) for each in ahead):
+        outward = self._find_denied(here, outbound=True)
+        if outward is None or not all(target.isdisjoint(each) for each in (outward, *detours)):
             return None
         allowed = self._find_allowed_peers(interface.security_group_ids).addresses
         behind = (each.addresses for each in self.find_subnet_detours(interface.subnet_id))
         denied = self._find_denied(there, outbound=False)
+        if denied is None:
+            return None
         return AddressSet.union([denied, self.vpc_addresses - allowed, *behind])
 
     @cached_property
@@ -175,17 +193,22 @@ class Reachability:
 
     def get_gate_key(self, subnet: Subnet) -> tuple[str, str]:
         """Return a key of the subnet's gates; subnets with equal keys are treated alike."""
-        if subnet.id not in self._gate_keys:
+        if subnet.id not in self._gates.gate_keys:
             acl, detours = self._acls.get(subnet.id), self.find_subnet_detours(subnet.id)
             detoured = ",".join(f"{it.table_id} {it.description}" for it in detours)
-            self._gate_keys[subnet.id] = acl.id if acl else subnet.id, detoured
-        return self._gate_keys[subnet.id]
+            self._gates.gate_keys[subnet.id] = acl.id if acl else subnet.id, detoured
+        return self._gates.gate_keys[subnet.id]
 
-    def _find_denied(self, acl: NetworkAcl, *, outbound: bool) -> AddressSet:
+    def _find_denied(self, acl: NetworkAcl, *, outbound: bool) -> AddressSet | None:
+        """Find the addresses of the VPC that an ACL denies; None if that is too much work."""
         key = acl.id, outbound
         if key not in self._denied:
             inside = self.vpc_addresses
-            self._denied[key] = find_denied_peers(acl, inside, self._port, outbound=outbound)
+            self._denied[key] = (
+                find_denied_peers(acl, inside, self._port, outbound=outbound)
+                if self._gates.allows_returning(acl)
+                else None
+            )
         return self._denied[key]
 
     def find_addresses(self, interface: NetworkInterface) -> AddressSet:
@@ -197,14 +220,14 @@ class Reachability:
         key = interface.id, interface.addresses
         if interface.unknown_versions:
             return self._find_usable(interface)
-        if key not in self._addresses:
+        if key not in self._gates.addresses:
             own = AddressSet.of(map(ip_network, interface.addresses))
             subnet = self._snapshot.subnets.get(interface.subnet_id)
             versions = {address.version for address in interface.addresses}
             blocks = subnet.blocks if subnet else ()
             possible = AddressSet.of(block for block in blocks if block.version in versions)
-            self._addresses[key] = own if not possible or possible >= own else possible
-        return self._addresses[key]
+            self._gates.addresses[key] = own if not possible or possible >= own else possible
+        return self._gates.addresses[key]
 
     def _find_usable(self, interface: NetworkInterface) -> AddressSet:
         known = AddressSet.of(
@@ -229,13 +252,15 @@ class Reachability:
         if acl is None:
             return None
         key = acl.id, destinations
-        if key not in self._outbound:
+        if key not in self._gates.outbound:
+            if not self._gates.allows_returning(acl):
+                return None
             filtered = (FAMILIES[it] for it in FAMILIES if it not in self._unrestricted[acl.id])
             parts = (destinations & family for family in filtered)
-            self._outbound[key] = tuple(
+            self._gates.outbound[key] = tuple(
                 found for part in parts if part for found in find_egress_obstacles(acl, part)
             )
-        return self._outbound[key]
+        return self._gates.outbound[key]
 
     def find_stopped(self, subnet: Subnet, destinations: AddressSet) -> AddressSet:
         """Return the destinations to which a subnet's ACL lets neither HTTPS nor HTTP requests."""
@@ -255,18 +280,33 @@ class Reachability:
         missing = tuple(f"the security group {each}" for each in sorted(groups - known.keys()))
         return replace(found, unread=(*found.unread, *missing))
 
+    def describe_costly(self) -> str:
+        """Describe what takes more work than the limit."""
+        return self._gates.work.describe_costly()
+
     def find_acl(self, subnet_id: str) -> NetworkAcl | None:
         """Find the network ACL of a subnet."""
         return self._acls.get(subnet_id)
 
     def _find_allowed_peers(self, ids: tuple[str, ...]) -> AllowedPeers:
+        known = self._snapshot.security_groups
         if ids not in self._allowed:
-            known = self._snapshot.security_groups
-            groups = (known[each] for each in ids if each in known)
+            work = self._gates.work
+            if not work.take(self._count_rules(ids), self._name_rules(ids)):
+                return AllowedPeers(NOTHING, unread=(work.describe_costly(),))
+            groups = [known[each] for each in ids if each in known]
             found = find_allowed_peers(groups, self._snapshot.prefix_lists, port=self._port)
             missing = tuple(f"the security group {each}" for each in ids if each not in known)
             self._allowed[ids] = replace(found, unread=(*found.unread, *missing))
         return self._allowed[ids]
+
+    def _count_rules(self, ids: Iterable[str]) -> int:
+        known = self._snapshot.security_groups
+        return sum(len(known[each].ingress) for each in ids if each in known)
+
+    def _name_rules(self, ids: Sequence[str]) -> str:
+        few = ", ".join(ids[:MOST_NAMED]) + (" and others" if len(ids) > MOST_NAMED else "")
+        return f"the {self._count_rules(ids)} inbound rules of {few}"
 
     def _find_sources(self, subnet: Subnet, interface: NetworkInterface) -> AddressSet:
         """Return the subnet's addresses of the interface's IP versions."""
@@ -275,11 +315,11 @@ class Reachability:
     def find_sources(self, subnet: Subnet, versions: frozenset[int]) -> AddressSet:
         """Return a subnet's addresses of these IP versions."""
         key = subnet.id, versions
-        if key not in self._sources:
-            self._sources[key] = AddressSet.of(
+        if key not in self._gates.sources:
+            self._gates.sources[key] = AddressSet.of(
                 block for block in subnet.blocks if block.version in versions
             )
-        return self._sources[key]
+        return self._gates.sources[key]
 
     def _list_unread(self, subnet: Subnet, interface: NetworkInterface) -> tuple[str, ...]:
         """List what is not known about ACLs and routes, which do not apply inside one subnet."""
@@ -305,16 +345,24 @@ class Reachability:
         lists = self._snapshot.prefix_lists
         return table is not None and bool(find_nat64_routes(table, lists) & target)
 
-    def _find_obstacles(
+    def _find_route_obstacles(
         self, subnet: Subnet, interface: NetworkInterface, sources: AddressSet
     ) -> Iterator[Obstacle]:
-        """Find what routes and ACLs block, there and back; nothing inside one subnet."""
+        """Find what routes block, there and back; nothing inside one subnet."""
         if subnet.id == interface.subnet_id:
             return
         for gate, addresses, each in self._list_detours(subnet, interface):
             if each.dropped:
                 blocked = addresses if gate is Gate.BACK_ROUTE else sources
                 yield Obstacle(blocked, gate, each.table_id, each.description)
+
+    def _find_acl_obstacles(
+        self, subnet: Subnet, interface: NetworkInterface, sources: AddressSet
+    ) -> list[Obstacle] | None:
+        """Find what ACLs block, there and back; nothing inside one subnet. None: too much work."""
+        found: list[Obstacle] = []
+        if subnet.id == interface.subnet_id:
+            return found
         here, there = self._acls.get(subnet.id), self._acls.get(interface.subnet_id)
         target = self.find_addresses(interface)
         for version in sorted({address.version for address in interface.addresses}):
@@ -322,7 +370,39 @@ class Reachability:
                 continue
             senders, receiver = sources & FAMILIES[version], target & FAMILIES[version]
             if senders and receiver:
-                yield from find_acl_obstacles(here, there, senders, receiver, self._port)
+                blocked = self.find_acl_obstacles(here, there, senders, receiver, self._port)
+                if blocked is None:
+                    return None
+                found += blocked
+        return found
+
+    def find_acl_obstacles(
+        self,
+        here: NetworkAcl | None,
+        there: NetworkAcl | None,
+        sources: AddressSet,
+        target: AddressSet,
+        port: int,
+    ) -> list[Obstacle] | None:
+        """Find what the ACLs of two subnets block of requests to a port and of the return traffic.
+
+        Args:
+            here: The network ACL of the sources' subnet, if known.
+            there: The network ACL of the target's subnet, if known.
+            sources: The addresses of the clients.
+            target: The addresses of the interface, of the same IP version.
+            port: The TCP port of the service.
+
+        Returns:
+            None if it takes more work than is left.
+        """
+        found: list[Obstacle] = []
+        for acl, gate, peers in list_acl_gates(here, there, sources, target):
+            obstacles = self._gates.find_obstacles(acl, gate, peers, sources, port)
+            if obstacles is None:
+                return None
+            found += obstacles
+        return found
 
     def _list_detours(
         self, subnet: Subnet, interface: NetworkInterface
@@ -339,13 +419,13 @@ class Reachability:
 
     def find_subnet_detours(self, subnet_id: str) -> tuple[Detour, ...]:
         """Find the detours out of a subnet, computed once per route table."""
-        if subnet_id not in self._detours:
+        if subnet_id not in self._gates.detours:
             table = find_route_table(self._snapshot, subnet_id)
             key = table.id if table else ""
-            if key not in self._detours:
-                self._detours[key] = find_detours(self._snapshot, table)
-            self._detours[subnet_id] = self._detours[key]
-        return self._detours[subnet_id]
+            if key not in self._gates.detours:
+                self._gates.detours[key] = find_detours(self._snapshot, table)
+            self._gates.detours[subnet_id] = self._gates.detours[key]
+        return self._gates.detours[subnet_id]
 
     def _find_workload_obstacles(
         self, groups: frozenset[str], interface: NetworkInterface, sources: AddressSet

@@ -27,6 +27,7 @@ from posture.analysis.gates import (
     Obstacle,
     find_forward_obstacles,
     find_return_obstacles,
+    select_entries,
 )
 from posture.analysis.reach import PortRange
 from posture.analysis.security_groups import covers_port, find_allowed_peers
@@ -117,13 +118,14 @@ class _Denial:
 
 def _find_denials(acl: NetworkAcl, gate: Gate, flow: Flow) -> list[_Denial]:
     peers = flow.target if gate in {Gate.OUT, Gate.BACK_IN} else flow.sources
+    selected = select_entries(acl, gate, peers)
     if gate in RETURNING:
-        found = find_return_obstacles(acl, gate, peers, flow.sources)
+        found = find_return_obstacles(acl, gate, selected, flow.sources)
         return [_Denial(each, None) for each in found]
     return [
         _Denial(each, ports)
         for ports in flow.ports
-        for each in find_forward_obstacles(acl, gate, peers, flow.sources, ports[0])
+        for each in find_forward_obstacles(acl, gate, selected, flow.sources, ports[0])
     ]
 
 

@@ -8,7 +8,6 @@ from functools import partial
 from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
-from posture.analysis.gates import find_acl_obstacles
 from posture.analysis.open_access import find_open_access
 from posture.analysis.path import OTHER_NETWORKS, UNKNOWN_ENDS, Path, PathKind
 from posture.analysis.security_groups import (
@@ -198,10 +197,10 @@ def _find_external_sources(
         for end in _list_ends(path):
             route = end.route or path.route
             likely = _likely_sources(route, end.addresses)
-            sources, doubtful = _filter_certain(vpc, interface, likely, admitted.port)
+            sources, doubt = _filter_certain(vpc, interface, likely, admitted.port)
             others, _ = _filter_certain(vpc, interface, end.addresses - likely, admitted.port)
-            if doubtful and end.kind in OTHER_NETWORKS | UNKNOWN_ENDS:
-                unread.append(f"the address that {interface.id} gets in {interface.subnet_id}")
+            if doubt and end.kind in OTHER_NETWORKS | UNKNOWN_ENDS:
+                unread.append(doubt)
             if route and others and end.kind in OTHER_NETWORKS:
                 unread.append(f"whether {summarize_addresses(others)} is behind {route.target.id}")
             if not sources or end.kind not in OTHER_NETWORKS | UNKNOWN_ENDS:
@@ -237,19 +236,25 @@ def _likely_sources(route: Route | None, addresses: AddressSet) -> AddressSet:
 
 def _filter_certain(
     vpc: VpcContext, interface: NetworkInterface, sources: AddressSet, port: int | None
-) -> tuple[AddressSet, bool]:
-    """Return the sources that ACLs let through, and whether that depends on an unknown address."""
+) -> tuple[AddressSet, str]:
+    """Return the sources that ACLs let through, and what is not known of it, "" if nothing."""
     candidates = vpc.analysis.reachability.list_candidates(None, interface)
     found = [_filter_by_acl(vpc, each, sources, port) for each in candidates]
-    certain = found[0]
-    for each in found:
+    known = [each for each in found if each is not None]
+    if len(known) < len(found):
+        return NOTHING, vpc.analysis.reachability.describe_costly()
+    certain = known[0]
+    for each in known:
         certain &= each
-    return certain, any(each != certain for each in found)
+    if all(each == certain for each in known):
+        return certain, ""
+    return certain, f"the address that {interface.id} gets in {interface.subnet_id}"
 
 
 def _filter_by_acl(
     vpc: VpcContext, interface: NetworkInterface, sources: AddressSet, port: int | None
-) -> AddressSet:
+) -> AddressSet | None:
+    """Return the sources that ACLs let through; None if that takes too much work."""
     acl = vpc.analysis.reachability.find_acl(interface.subnet_id)
     if acl is None or port is None:
         return sources
@@ -257,7 +262,12 @@ def _filter_by_acl(
     allowed = sources
     for family in FAMILIES:
         if sources & family and target & family:
-            for stop in find_acl_obstacles(None, acl, sources & family, target & family, port):
+            stops = vpc.analysis.reachability.find_acl_obstacles(
+                None, acl, sources & family, target & family, port
+            )
+            if stops is None:
+                return None
+            for stop in stops:
                 if stop.ports is None:
                     allowed -= stop.addresses
     return allowed

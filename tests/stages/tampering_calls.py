@@ -10,6 +10,7 @@ from sample_network import ACCOUNT, REGION
 
 MALLORY = ApiCaller(ACCOUNT, "Admin", "mallory")
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/{}-ChangesQueue-AB12"
+DEAD = "arn:aws:sqs:eu-west-1:111122223333:{}-ChangesDeadLetterQueue-AB12"
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:{}-AlertTopic-AB12"
 FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:{}-notify"
 TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/{}-FindingsTable-AB12"
@@ -55,6 +56,19 @@ NAMED: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("sqs", "SetQueueAttributes", {"queueUrl": QUEUE}, "{}-ChangesQueue-AB12"),
     ("sqs", "AddPermission", {"queueUrl": QUEUE, "label": "x"}, "{}-ChangesQueue-AB12"),
     ("sqs", "RemovePermission", {"queueUrl": QUEUE, "label": "x"}, "{}-ChangesQueue-AB12"),
+    ("sqs", "StartMessageMoveTask", {"sourceArn": DEAD}, "{}-ChangesDeadLetterQueue-AB12"),
+    (
+        "pipes",
+        "CreatePipe",
+        {"name": "mine", "source": DEAD, "target": "arn:aws:lambda:eu-west-1:1:function:mine"},
+        "{}-ChangesDeadLetterQueue-AB12",
+    ),
+    (
+        "lambda",
+        "CreateEventSourceMapping20150331",
+        {"functionName": "mine", "eventSourceArn": DEAD},
+        "{}-ChangesDeadLetterQueue-AB12",
+    ),
     ("sns", "DeleteTopic", {"topicArn": TOPIC}, "{}-AlertTopic-AB12"),
     ("sns", "SetTopicAttributes", {"topicArn": TOPIC}, "{}-AlertTopic-AB12"),
     ("sns", "PutDataProtectionPolicy", {"resourceArn": TOPIC}, "{}-AlertTopic-AB12"),
@@ -103,6 +117,16 @@ NAMED: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("monitoring", "DisableAlarmActions", {"alarmNames": ["{}-Missing-A"]}, "{}-Missing-A"),
     ("monitoring", "SetAlarmState", {"alarmName": "{}-Missing-A"}, "{}-Missing-A"),
     ("monitoring", "PutMetricAlarm", {"alarmName": "{}-Missing-A"}, "{}-Missing-A"),
+    (
+        "monitoring",
+        "PutAlarmMuteRule",
+        {"name": "night", "muteTargets": {"alarmNames": ["{}-Missing-A"]}},
+        "{}-Missing-A",
+    ),
+    *(
+        ("logs", call, {"logGroupName": "/aws/lambda/{}-evaluate"}, "/aws/lambda/{}-evaluate")
+        for call in ("AssociateKmsKey", "DisassociateKmsKey")
+    ),
     ("cloudformation", "DeleteStack", {"stackName": "{}"}, "{}"),
     ("cloudformation", "UpdateStack", {"stackName": "{}"}, "{}"),
     ("cloudformation", "ExecuteChangeSet", {"stackName": "{}", "changeSetName": CHANGE_SET}, "{}"),

@@ -90,6 +90,15 @@ def test_a_call_on_a_mapping_is_reported_by_the_function_in_its_response() -> No
         assert find_rules("lambda", call, request, response=response) == found
 
 
+@pytest.mark.parametrize("kind", ["AWS::EC2::VPCEndpoint", "AWS::EC2::SecurityGroup"])
+def test_no_endpoint_or_security_group_of_the_stack_is_left_out(kind: str) -> None:
+    """Also those of optional features, whose loss stops the features."""
+    pattern = json.dumps(RULES["TamperingNetworkRule"]["Properties"]["EventPattern"])
+    names = [name for name, it in RESOURCES.items() if it["Type"] == kind]
+    assert len(names) >= 5
+    assert [name for name in names if pattern.count(f'{{"Ref": "{name}"}}') != 2] == []
+
+
 def test_a_call_on_an_endpoint_or_security_group_of_the_functions_is_reported() -> None:
     """Without its endpoint for SNS the monitor cannot send the alert about it."""
     deleted = {"DeleteVpcEndpointsRequest": {"VpcEndpointId": {"content": "id-of-SnsEndpoint"}}}
@@ -104,7 +113,17 @@ def test_a_call_on_an_endpoint_or_security_group_of_the_functions_is_reported() 
     assert find_rules("ec2", "ModifyVpcAttribute", {"vpcId": "id-of-Vpc"}) == expected
     assert find_rules("ec2", "AssociateDhcpOptions", {"vpcId": "id-of-Vpc"}) == expected
     acl = {"networkAclId": "arn-of-Vpc"}  # its default one, as `resolve` names an attribute
-    assert find_rules("ec2", "ReplaceNetworkAclEntry", acl) == expected
+    for call in ("CreateNetworkAclEntry", "DeleteNetworkAclEntry", "ReplaceNetworkAclEntry"):
+        assert find_rules("ec2", call, acl) == expected
+        assert not find_rules("ec2", call, {"networkAclId": "acl-0"})
+    for call, name, own in (
+        ("CreateRoute", "routeTableId", "id-of-RouteTable"),
+        ("ReplaceRoute", "routeTableId", "id-of-RouteTable"),
+        ("ReplaceRouteTableAssociation", "associationId", "id-of-SubnetBRoutes"),
+        ("DisassociateRouteTable", "associationId", "id-of-SubnetARoutes"),
+    ):
+        assert find_rules("ec2", call, {name: own}) == expected
+        assert not find_rules("ec2", call, {name: "of-others"})
     assert not find_rules("ec2", "ModifyVpcAttribute", {"vpcId": "vpc-0"})
     assert not find_rules("ec2", "RevokeSecurityGroupEgress", {"groupId": "sg-0"})
     assert not find_rules("ec2", "CreateTags", group)

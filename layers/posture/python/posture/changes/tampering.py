@@ -60,6 +60,8 @@ PARAMETERS = (
     "changeSetName",
     "rule",
     "trailName",
+    "sourceArn",
+    "source",
     "name",
     "eventBusName",
 )
@@ -144,9 +146,14 @@ def _name_resources(detail: Mapping[str, Any], source: str, account: str) -> Ite
         ids = set(find_ids(parameters, account))
         yield from sorted(each for each in ids if each.startswith(("vpce-", "sg-"))) or sorted(ids)
         return
-    # The request names an event source mapping by its UUID; the response names its function.
-    for block in (unwrap(parameters), unwrap(response)):
-        for name in (*PARAMETERS, "functionArn"):
+    request = unwrap(parameters)
+    # The request that changes an event source mapping names it by its UUID, and the response names
+    # its function. A new mapping takes messages off a queue, whatever its function is.
+    for block, names in (
+        ({**request, **unwrap(request.get("muteTargets"))}, ("eventSourceArn", *PARAMETERS)),
+        (unwrap(response), (*PARAMETERS, "functionArn")),
+    ):
+        for name in names:
             if found := [text for it in list_members(block.get(name)) if (text := str(it))]:
                 yield from map(shorten_name, found)
                 return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +15,7 @@ from botocore.session import Session
 
 from posture.ec2.errors import describe_denial, get_error_code
 from posture.ec2.observer import Observer
+from posture.lean_dataclass import dataclass
 from posture.model.scope import Region
 from posture.runtime.clients import CONFIG, assume_role, complete_models
 from posture.runtime.response_parsers import use_lean_parsers

@@ -6,7 +6,6 @@ Both ways use the same observer. A recorded region needs neither credentials nor
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 from posture.analysis.services import find_service, get_service
@@ -15,6 +14,7 @@ from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.ec2.endpoint_services import collect_services
 from posture.ec2.observer import Observer
 from posture.errors import ScopeUnreadableError
+from posture.lean_dataclass import dataclass
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Service, Snapshot
 from posture.model.scope import Region, Scope

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column
-
+from posture.lean_dataclass import dataclass
 from posture_cli.console import open_stderr
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressLine:
     """A line on a terminal that says what is being done; threads may share it."""
 
-    _progress: Progress
-    _task: TaskID
+    _shown: tuple[Progress, TaskID] | None = None
 
     def describe(self, text: str) -> None:
         """Show what is being done."""
-        self._progress.update(self._task, description=text)
+        if self._shown:
+            progress, task = self._shown
+            progress.update(task, description=text)
 
     def advance(self) -> None:
         """Show that one more is done."""
-        self._progress.advance(self._task)
+        if self._shown:
+            progress, task = self._shown
+            progress.advance(task)
 
 
 @contextmanager
@@ -44,6 +42,18 @@ def show_progress(text: str, things: str = "", total: int = 1) -> Iterator[Progr
         things: What is counted, as in "account-regions".
         total: How many there are; with several, a bar and an estimate of the time left are shown.
     """
+    if not sys.stderr.isatty():
+        yield ProgressLine()
+        return
+    from rich.progress import (  # noqa: PLC0415 - only a terminal needs rich
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.table import Column  # noqa: PLC0415
+
     bar = (
         BarColumn(bar_width=20),
         TextColumn("{task.completed} of {task.total} {task.fields[things]}"),
@@ -59,4 +69,4 @@ def show_progress(text: str, things: str = "", total: int = 1) -> Iterator[Progr
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        yield ProgressLine(progress, progress.add_task(text, total=total, things=things))
+        yield ProgressLine((progress, progress.add_task(text, total=total, things=things)))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain
 
 from posture.baseline.document import BaselineDocument
@@ -14,12 +14,12 @@ from posture.baseline.resolve import resolve_baseline
 from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.ec2.observer import Observer
 from posture.errors import describe_error
+from posture.lean_dataclass import dataclass
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
 from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Evidence, Severity, Status, Verdict
-from posture.remedies.prove import SCAN_LIMITS, AnyContext, drop_unproven_command, prove_verdicts
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.rule import EndpointServiceContext, VpcContext
 from posture.rules.rule_catalogue import ACCESS_RULES, SERVICE_RULES
@@ -29,7 +29,6 @@ from posture_cli.interchange import ScopedVerdict
 from posture_cli.live import UnreadableServices, collect_endpoint_services
 from posture_cli.options import EVERY_REGION
 from posture_cli.progress import ProgressLine
-from posture_cli.survey import survey_regions
 
 AT_ONCE = 8  # account-regions
 
@@ -86,6 +85,8 @@ def _evaluate_together(
     pool: ThreadPoolExecutor, targets: Sequence[AnyTarget], scan: Scan, progress: ProgressLine
 ) -> list[Future[RegionResult]]:
     """Read all targets and the network that they share, then begin to evaluate each."""
+    from posture_cli.survey import survey_regions  # noqa: PLC0415 - other scans do not need it
+
     everything = replace(scan, vpcs=())  # a VPC that is not evaluated may be a hub
     read = list(pool.map(lambda each: _read_target(each, everything), targets))
     shared = survey_regions(targets, chain.from_iterable(it.snapshots for it in read), progress)
@@ -209,18 +210,21 @@ def _evaluate(
     baseline = resolve_baseline(scan.document, snapshot.scope, tags)
     if baseline.exempt:
         return
-    context: AnyContext
+    context: VpcContext | EndpointServiceContext
     if isinstance(snapshot, Snapshot):
         context = VpcContext(snapshot, baseline, proposes=scan.prove, shared=shared)
         verdicts = evaluate_context(context)
     else:
         context = EndpointServiceContext(snapshot, baseline)
         verdicts = evaluate_endpoint_service(snapshot, baseline)
-    for verdict in (
-        prove_verdicts(context, verdicts, SCAN_LIMITS)
-        if scan.prove
-        else map(drop_unproven_command, verdicts)
-    ):
+    if scan.prove:
+        # Imported here, as what other options need is: a plain scan does not wait for it.
+        from posture.remedies.prove import SCAN_LIMITS, prove_verdicts  # noqa: PLC0415
+
+        verdicts = prove_verdicts(context, verdicts, SCAN_LIMITS)
+    else:
+        verdicts = tuple(map(Verdict.drop_unproven_command, verdicts))
+    for verdict in verdicts:
         if verdict.status is not Status.NOT_APPLICABLE:
             yield snapshot.scope, verdict
 

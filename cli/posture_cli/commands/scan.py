@@ -24,8 +24,6 @@ from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
 from posture_cli.failure import CommandError
 from posture_cli.interchange import ScopedVerdict
-from posture_cli.interchange.junit import build_junit
-from posture_cli.interchange.sarif import build_sarif
 from posture_cli.live import open_observers
 from posture_cli.options import RECORDS, AccountsOptions, Output, SourceOptions, output_option
 from posture_cli.progress import show_progress
@@ -37,7 +35,6 @@ from posture_cli.render.findings import (
 )
 from posture_cli.render.records import write_json, write_records
 from posture_cli.scanning import RegionResult, Scan, scan_targets
-from posture_cli.survey import NOT_IN_A_FILE
 
 ORDER = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.PASS: 2}
 
@@ -99,6 +96,8 @@ def scan(
     """
     chosen = tuple(dict.fromkeys(vpc or ()))
     if shared_network and (source.file or source.account):
+        from posture_cli.survey import NOT_IN_A_FILE  # noqa: PLC0415 - see `app`
+
         raise typer.BadParameter(NOT_IN_A_FILE, param_hint="--shared-network with --from")
     prove = fixes and output in SHOWS_REMEDIATION
     scan = Scan(load_baseline(baseline), chosen, prove=prove, shared_network=shared_network)
@@ -146,8 +145,12 @@ def _require_vpcs(vpcs: Sequence[str], results: Iterable[RegionResult]) -> None:
 
 def _write(chosen: Sequence[ScopedVerdict], found: Sequence[ScopedVerdict], output: Output) -> None:
     if output is Output.SARIF:
+        from posture_cli.interchange.sarif import build_sarif  # noqa: PLC0415 - see `app`
+
         write_json(build_sarif(chosen))
     elif output is Output.JUNIT:
+        from posture_cli.interchange.junit import build_junit  # noqa: PLC0415
+
         sys.stdout.write(build_junit(found))
     else:
         records = [build_verdict_record(*pair) for pair in chosen]

@@ -20,7 +20,6 @@ from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Status, Verdict
 from posture.remedies.cells import CellChange, LostRoute
 from posture.remedies.effect import Effect, compare_contexts, compare_verdicts
-from posture.remedies.prove import drop_unproven_command
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.rule import VpcContext
 from posture_cli.comparison.charges import ChargesComparison, compare_charges
@@ -187,10 +186,10 @@ class _Side:
             return cls(snapshot, exempt=True)
         if not isinstance(snapshot, Snapshot):
             verdicts = evaluate_endpoint_service(snapshot, baseline)
-            return cls(snapshot, verdicts=tuple(map(drop_unproven_command, verdicts)))
+            return cls(snapshot, verdicts=tuple(map(Verdict.drop_unproven_command, verdicts)))
         context = VpcContext(snapshot, baseline, shared=shared)
         verdicts = evaluate_context(context)
-        return cls(snapshot, context, tuple(map(drop_unproven_command, verdicts)))
+        return cls(snapshot, context, tuple(map(Verdict.drop_unproven_command, verdicts)))
 
 
 def _compare_sides(scope: Scope, before: _Side, after: _Side) -> ScopeComparison:

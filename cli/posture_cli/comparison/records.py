@@ -12,7 +12,6 @@ from posture.model.scope import Scope
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Severity, Status, Verdict
 from posture.remedies.cells import CellChange, LostRoute
-from posture.remedies.prove import drop_unproven_command
 from posture.rules.rule import Family, Rule, VpcContext
 from posture_cli.comparison.charges import Charge, ChargesComparison
 from posture_cli.comparison.compare import Comparison, ScopeComparison
@@ -85,7 +84,7 @@ def _build_verdict(scope: Scope, verdict: Verdict) -> Json:
 
     A command could name what does not exist yet, and the change itself is still to be decided.
     """
-    return build_verdict_record(scope, drop_unproven_command(verdict))
+    return build_verdict_record(scope, verdict.drop_unproven_command())
 
 
 def _build_cell_change(change: CellChange, names: Mapping[str, str]) -> Json:
@@ -193,7 +192,7 @@ def list_passes(comparison: Comparison) -> list[ScopedVerdict]:
 
 def _list_worse(it: ScopeComparison) -> Iterator[ScopedVerdict]:
     for verdict in (*it.effect.opened, *(each.after for each in it.effect.worsened)):
-        yield it.scope, drop_unproven_command(verdict)
+        yield it.scope, verdict.drop_unproven_command()
     for cell in it.effect.lost_cells:
         subnet, service = _name_subnet(cell.subnet_id, it.names), short_name(cell.service)
         text = f"Before: {_describe_cell(cell.before)}. After: {_describe_cell(cell.after)}."

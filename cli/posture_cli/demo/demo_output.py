@@ -14,7 +14,8 @@ from posture.model.finding import Finding
 from posture_cli.demo.demo_run import DemoStep, StepKind
 from posture_cli.options import Output
 from posture_cli.render.findings import build_finding_record
-from posture_cli.render.records import STYLES, write_records
+from posture_cli.render.records import write_records
+from posture_cli.render.tables import STYLES
 from posture_cli.text import make_lines_printable, make_printable
 
 MARKS = {

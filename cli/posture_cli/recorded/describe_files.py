@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from botocore import xform_name
 
+from posture.lean_dataclass import dataclass
 from posture.model.endpoint_service import ServiceFacet
 from posture.model.network import Facet
 from posture_cli.console import print_note

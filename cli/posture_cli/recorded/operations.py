@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from posture.ec2.dns_attributes import ATTRIBUTES
+from posture.lean_dataclass import dataclass
 from posture.model.endpoint_service import ServiceFacet
 from posture.model.network import Facet
 

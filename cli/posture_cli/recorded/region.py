@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from posture.ec2.errors import NOT_RECORDED
+from posture.lean_dataclass import dataclass
 
 Row = Mapping[str, Any]  # as boto3 returns it, timestamps as datetimes
 

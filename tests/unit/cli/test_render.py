@@ -14,7 +14,8 @@ from rich.console import Console
 
 from posture_cli.options import RECORDS, Output
 from posture_cli.render.findings import choose_screen_columns
-from posture_cli.render.records import build_table, write_records
+from posture_cli.render.records import write_records
+from posture_cli.render.tables import build_table
 from posture_cli.text import make_lines_printable, make_printable
 
 FULL_WIDTH = "\N{FULLWIDTH EQUALS SIGN}1+1"

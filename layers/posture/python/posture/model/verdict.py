@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from enum import StrEnum
 
 from posture.lean_dataclass import dataclass
@@ -77,3 +77,10 @@ class Verdict:
     concerns: frozenset[str] = frozenset()
     root: str = ""
     alternatives: tuple[Remediation, ...] = ()
+
+    def drop_unproven_command(self) -> Verdict:
+        """Return the verdict with a sentence as its remediation, unless its command is proven."""
+        remedy = self.remediation
+        if remedy is None or remedy.verified or not (remedy.command or self.alternatives):
+            return self
+        return replace(self, remediation=replace(remedy, command=""), alternatives=())

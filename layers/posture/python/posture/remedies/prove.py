@@ -294,14 +294,6 @@ def prove_verdicts(
     )
 
 
-def drop_unproven_command(verdict: Verdict) -> Verdict:
-    """Return a verdict whose remediation is a sentence only, unless its command is proven."""
-    remedy = verdict.remediation
-    if remedy is None or remedy.verified or not (remedy.command or verdict.alternatives):
-        return verdict
-    return replace(verdict, remediation=replace(remedy, command=""), alternatives=())
-
-
 def _list_central_effects(
     before: VpcContext, shared: SharedNetwork | None
 ) -> Iterator[CentralEffect]:

@@ -216,6 +216,27 @@ def test_member_accounts_forward_such_calls(
     assert len(json.dumps(resolve(rule["EventPattern"], LONGEST_NAME))) <= LIMIT
 
 
+def list_event_names(pattern: Any) -> set[str]:
+    """List the event names in a pattern, wherever they are."""
+    if isinstance(pattern, list):
+        return {name for each in pattern for name in list_event_names(each)}
+    if not isinstance(pattern, dict):
+        return set()
+    named = set(pattern.get("eventName", ()))
+    return named | {name for each in pattern.values() for name in list_event_names(each)}
+
+
+def test_the_central_stack_publishes_no_other_calls_of_members() -> None:
+    """An account that forwards all its calls does not hide others in a flood of messages."""
+    forwarded = {
+        name
+        for rule in ("TamperingRule", "TamperingGuardRule")
+        for name in list_event_names(MEMBER[rule]["Properties"]["EventPattern"])
+    }
+    centre = RULES["TamperingMemberRule"]["Properties"]["EventPattern"]
+    assert list_event_names(centre) == forwarded
+
+
 @pytest.mark.parametrize("rule", ["TamperingRule", "TamperingGuardRule"])
 def test_a_member_account_has_two_rules_about_each_of_them(rule: str) -> None:
     """The first that is disabled or deleted is forwarded by the other."""

@@ -96,7 +96,7 @@ def _share_methods(creator: Any, model: ServiceModel) -> dict[str, Any]:
 
 
 def _alias(aliaser: Any, name: str) -> Any:
-    if aliaser._event_aliases is not EVENT_ALIASES:
+    if aliaser._event_aliases != EVENT_ALIASES:
         return _ALIAS(aliaser, name)
     if name not in _aliases:
         _aliases[name] = _ALIAS(aliaser, name)

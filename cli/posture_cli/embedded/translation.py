@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import yaml
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 # Types that moto's CloudFormation lacks, and event source mappings, which would consume a queue's
 # messages without running code.
@@ -88,9 +89,16 @@ def translate_template(
     return TranslatedTemplate(body, types, frozenset(outputs), code)
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads YAML as SAM does, ten times as fast where PyYAML has its C library."""
+
+
+_Loader.add_multi_constructor("!", intrinsics_multi_constructor)
+
+
 def read_template(path: Path) -> dict[str, Any]:
     """Read a template, with the short forms of intrinsic functions expanded."""
-    template: dict[str, Any] = yaml_parse(path.read_text(encoding="utf-8"))
+    template: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
     return template
 
 

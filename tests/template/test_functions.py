@@ -6,7 +6,7 @@ import pytest
 
 from posture.notification.notify import PAUSE
 from posture.runtime.settings import EXPECTED
-from stack_template import RESOURCES, TEMPLATE, properties_by_type
+from stack_template import PATH, RESOURCES, TEMPLATE, properties_by_type
 
 FUNCTIONS = properties_by_type("AWS::Serverless::Function")
 each_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
@@ -109,3 +109,14 @@ def test_a_failed_sweep_goes_to_a_dead_letter_queue() -> None:
     assert destination == {"Fn::GetAtt": ["SweepFailuresQueue", "Arn"]}
     [target] = RESOURCES["SweepRule"]["Properties"]["Targets"]
     assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}
+
+
+@pytest.mark.parametrize("layer", ["posture", "dependencies"])
+def test_a_container_compiles_a_layer_for_the_default_runtime(layer: str) -> None:
+    """SAM builds a layer with a Makefile in the image of the first runtime that it names."""
+    properties = RESOURCES[f"{layer.title()}Layer"]["Properties"]
+    runtimes = TEMPLATE["Parameters"]["Runtime"]
+    assert properties["CompatibleRuntimes"][0] == runtimes["Default"]
+    assert set(properties["CompatibleRuntimes"]) == set(runtimes["AllowedValues"])
+    makefile = (PATH.parent / "layers" / layer / "Makefile").read_text(encoding="utf-8")
+    assert f"LAYER_PYTHON ?= {runtimes['Default'].removeprefix('python')}\n" in makefile

@@ -36,6 +36,7 @@ class EmulatedAccount:
         url: its endpoint.
         session: a session of the account.
         calls: the requests since the last `reset_counts`, by service.
+        latency: the seconds that each request waits before it is answered.
         answering: the CPU seconds of answering them.
     """
 
@@ -43,6 +44,7 @@ class EmulatedAccount:
         self.url = url
         self.session = boto3.Session("compared", "compared", region_name=HOME)
         self.calls: Counter[str] = Counter()
+        self.latency = 0.0
         self.answering = 0.0
 
     def reset_counts(self) -> None:
@@ -68,11 +70,14 @@ def serve_account() -> Iterator[EmulatedAccount]:
 
         def run(handler: WSGIRequestHandler) -> None:
             account.count(handler.headers)  # first: once answered, the next tool may already run
+            time.sleep(account.latency)
             started = time.thread_time()
             SERVE(handler)
             account.answering += time.thread_time() - started
 
-        with patch.object(WSGIRequestHandler, "run_wsgi", run):
+        # Connections stay open, as AWS's do, and answers are not held back on them.
+        keep_open = {"protocol_version": "HTTP/1.1", "disable_nagle_algorithm": True}
+        with patch.multiple(WSGIRequestHandler, run_wsgi=run, **keep_open):
             yield account
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 CONFIG = OF_FUNCTIONS.merge(
     Config(
         read_timeout=10,
+        # Two calls for each VPC are most of a scan, and each waits for a connection.
+        max_pool_connections=20,
         retries={"mode": "adaptive", "total_max_attempts": 4},
         parameter_validation=False,  # a tenth of the time of each call
     )

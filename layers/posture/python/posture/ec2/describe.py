@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
@@ -52,7 +53,7 @@ TIME_LIMIT = 90.0  # seconds for one round of concurrent reads, retries included
 FILTER_VALUES = 200  # the most values that EC2 accepts in one filter
 # Pools whose reads have all ended, to be used again: starting ten threads takes longer than most
 # rounds of reads. A round that runs inside a read of another one takes a pool of its own.
-_idle_pools: list[ThreadPoolExecutor] = []
+_idle_pools: dict[int, list[ThreadPoolExecutor]] = defaultdict(list)  # by their threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,9 @@ def describe_by_ids(
     return Reading(items, denied, malformed=malformed)
 
 
-def read_concurrently(reads: Mapping[K, Callable[[], T]], limit: float = TIME_LIMIT) -> dict[K, T]:
+def read_concurrently(
+    reads: Mapping[K, Callable[[], T]], limit: float = TIME_LIMIT, at_once: int = CONCURRENCY
+) -> dict[K, T]:
     """Run reads concurrently and return their results by key; the first failure is raised.
 
     Raises:
@@ -240,16 +243,16 @@ def read_concurrently(reads: Mapping[K, Callable[[], T]], limit: float = TIME_LI
     if not reads:
         return {}
     try:
-        pool = _idle_pools.pop()
+        pool = _idle_pools[at_once].pop()
     except IndexError:
-        pool = ThreadPoolExecutor(max_workers=CONCURRENCY, thread_name_prefix="collect")
+        pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="collect")
     try:
         results = pool.map(lambda read: read(), reads.values(), timeout=limit)
         found = dict(zip(reads, results, strict=True))
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
-    _idle_pools.append(pool)
+    _idle_pools[at_once].append(pool)
     return found
 
 

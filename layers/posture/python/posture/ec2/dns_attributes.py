@@ -45,9 +45,9 @@ class DnsReading:
 class DnsCache:
     """DNS attributes of earlier observations by VPC id, and how many VPCs may be read again.
 
-    Where it `rotates`, some that are current are read again, too, so that they do not all expire at
-    once. With `only_where_used`, those of VPCs that have gateway endpoints only are not read: no rule
-    asks for them. A remediation that creates an endpoint does.
+    Where it `rotates`, some that are current are read again, so that they do not all expire at
+    once. With `only_where_used`, those of VPCs that have gateway endpoints only are not read: no
+    rule asks for them. A remediation that creates an endpoint does.
     """
 
     known: Mapping[str, DnsAttributes] = field(default_factory=dict)
@@ -65,7 +65,10 @@ def read_attributes(
 ) -> dict[str, DnsReading]:
     """Read the DNS attributes of VPCs."""
     keys = [(vpc_id, attribute) for vpc_id in vpc_ids for attribute in ATTRIBUTES]
-    values = read_concurrently({key: partial(_read_attribute, ec2, *key) for key in keys})
+    values = read_concurrently(
+        {key: partial(_read_attribute, ec2, *key) for key in keys},
+        at_once=ec2.meta.config.max_pool_connections,
+    )
     return {
         vpc_id: _join([values[vpc_id, each] for each in ATTRIBUTES], observed_at)
         for vpc_id in vpc_ids

@@ -100,6 +100,61 @@ def test_an_account_that_was_not_swept_raises_an_alarm() -> None:
     assert alarm["Dimensions"] == [{"Name": "service", "Value": "sweep"}, OF_THE_STACK]
 
 
+@pytest.mark.parametrize(
+    ("figures", "raised"),
+    [
+        ({"published": 3}, True),  # no subscriber, or none that is confirmed
+        ({"published": 3, "delivered": 1}, False),
+        ({"published": 3, "failed": 3}, False),  # AlertDeliveryAlarm
+        ({"published": 3, "filtered": 3}, False),  # left out on purpose
+        ({"published": 0}, False),
+    ],
+)
+def test_an_alert_without_a_subscriber_raises_an_alarm(
+    figures: dict[str, int], raised: bool
+) -> None:
+    """SNS counts nothing but the publication then: its other metrics are missing, not zero."""
+    alarm = ALARMS["AlertSubscribersAlarm"]
+    expression, *metrics = alarm["Metrics"]
+    stats = {it["Id"]: it["MetricStat"] for it in metrics}
+    assert {it["Metric"]["MetricName"] for it in stats.values()} == {
+        "NumberOfMessagesPublished",
+        "NumberOfNotificationsDelivered",
+        "NumberOfNotificationsFailed",
+        "NumberOfNotificationsFilteredOut",
+    }
+    assert {it["Period"] for it in stats.values()} == {900}
+    functions = {
+        "IF": lambda condition, then, otherwise: then if condition else otherwise,
+        "FILL": lambda value, filled: filled if value is None else value,
+    }
+    text = expression["Expression"].replace(" AND ", " and ")
+    value = eval(text, functions | dict.fromkeys(stats) | figures)  # noqa: S307 - our own text
+    assert (value > alarm["Threshold"]) is raised
+
+
+def test_an_alert_that_is_not_delivered_raises_an_alarm() -> None:
+    """The first one, whatever the subscriber is."""
+    alarm = ALARMS["AlertDeliveryAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SNS", "NumberOfNotificationsFailed")
+    assert alarm["Dimensions"][0]["Value"] == {"Fn::GetAtt": ["AlertTopic", "TopicName"]}
+    assert (alarm["EvaluationPeriods"], alarm["Threshold"]) == (1, 0)
+
+
+def test_silence_of_the_heartbeat_raises_an_alarm() -> None:
+    """Without data or with zero: two of three heartbeats may be lost, not all of them."""
+    schedule = RESOURCES["HeartbeatSchedule"]["Properties"]
+    assert schedule["ScheduleExpression"] == "rate(10 minutes)"
+    missing, late = ALARMS["HeartbeatMissingAlarm"], ALARMS["HeartbeatLateAlarm"]
+    assert missing["MetricName"] in BatchResult().count_metrics()
+    assert missing["Dimensions"] == late["Dimensions"]
+    assert missing["Dimensions"] == [{"Name": "service", "Value": "evaluate"}, OF_THE_STACK]
+    assert (missing["Statistic"], missing["Threshold"]) == ("Sum", 1)
+    assert missing["ComparisonOperator"] == "LessThanThreshold"
+    assert missing["TreatMissingData"] == "breaching"
+    assert (missing["Period"], missing["EvaluationPeriods"]) == (1800, 1)
+
+
 def test_missing_data_of_the_sweep_raises_an_alarm() -> None:
     """Without data no sweep was started."""
     assert ALARMS["SweepMissingAlarm"]["TreatMissingData"] == "breaching"

@@ -166,10 +166,53 @@ def test_a_denied_look_up_counts_as_not_found(stage: Stage) -> None:
 
 
 def test_throttling_is_not_not_found(stage: Stage) -> None:
-    """It is raised, so that the change comes again."""
+    """The change comes again, and no region is swept, which would be throttled as well."""
     stage.fail("DescribeRouteTables", "RequestLimitExceeded")
-    with pytest.raises(ClientError, match="RequestLimitExceeded"):
-        places(stage).resolve([change(stage.network.table)])
+    resolved = places(stage).resolve([change(stage.network.table)])
+    assert (resolved.scopes, resolved.regions) == ({}, {})
+    assert "RequestLimitExceeded" in resolved.denied["e-1"]
+
+
+def test_an_account_that_is_throttled_holds_up_no_other_one(stage: Stage) -> None:
+    """However many of its changes are in the batch: EC2 is asked once for all of them."""
+    asked: list[Region] = []
+
+    def client_of(region: Region) -> Any:
+        if region == HOME:
+            return stage.network.ec2
+        asked.append(region)
+        error: Any = {"Error": {"Code": "RequestLimitExceeded", "Message": "slow down"}}
+        raise ClientError(error, "DescribeRouteTables")
+
+    member = Region(MEMBER, HOME.name)
+    theirs = [
+        change(f"rtb-{at:017x}", event_id=f"theirs-{at}", region=member) for at in range(1, 9)
+    ]
+    ours = change(stage.network.table, event_id="ours")
+    resolver = ScopeResolver(client_of, stage.store.resource_index, {HOME.account, MEMBER})
+    resolved = resolver.resolve([*theirs, ours])
+    assert resolved.scopes == {stage.network.scope: (ours,)}
+    assert resolved.regions == {}
+    assert resolved.denied.keys() == {each.event_id for each in theirs}
+    assert asked == [member]
+
+
+def test_an_id_that_cannot_be_looked_up_fails_no_other(stage: Stage) -> None:
+    """Those of the same account are looked up half by half."""
+
+    def refuse(params: Any, **_: Any) -> None:
+        if any(f"rtb-{ABSENT}" in each["Values"] for each in params["Filters"]):
+            error: Any = {"Error": {"Code": "InternalError", "Message": "as the test wants it"}}
+            raise ClientError(error, "DescribeRouteTables")
+
+    stage.network.ec2.meta.events.register("provide-client-params.ec2.DescribeRouteTables", refuse)
+    changes = [
+        change(f"rtb-{ABSENT}", event_id="bad"),
+        change(stage.network.table, event_id="good"),
+    ]
+    resolved = places(stage).resolve(changes)
+    assert resolved.scopes == {stage.network.scope: (changes[1],)}
+    assert resolved.denied.keys() == {"bad"}
 
 
 def test_another_accounts_memory_is_not_ours(stage: Stage) -> None:

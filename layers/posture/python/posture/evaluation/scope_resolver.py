@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from posture.ec2.describe import Reading, chunked, list_rows, read_concurrently, read_unless_denied
+from posture.ec2.errors import is_busy
+from posture.errors import describe_error
 from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.model.scope import Region, Scope
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from posture.store.resource_index import ResourceIndex
 
 PAGE = 100
+ACCOUNTS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,25 +123,33 @@ class ScopeResolver:
     def resolve(self, changes: Sequence[Change]) -> ResolvedScopes:
         """Resolve changes to scopes, or to their region where that is not possible.
 
+        An account in which ids cannot be looked up, such as one that EC2 throttles, holds up no
+        change of another one.
+
         Raises:
-            ClientError, BotoCoreError: EC2 or DynamoDB did not answer, in spite of retries.
+            ClientError, BotoCoreError: DynamoDB did not answer, in spite of retries.
         """
         wanted: dict[Region, set[str]] = defaultdict(set)
         for change in changes:
             wanted[change.region].update(lookup_ids(change))
         ids = {name for change in changes for name in self._index_ids(change)}
         indexed = self._ownership.find_scopes(ids) if ids else {}
-        looked_up = {
-            region: find_in_ec2(self._ec2_of(region), region, _drop_settled(region, ids, indexed))
-            for region, ids in wanted.items()
-        }
+        looked_up = self._look_up(
+            {region: _select_unsettled(region, ids, indexed) for region, ids in wanted.items()}
+        )
         known = {
             region: _select_known(region, ids, indexed, looked_up[region].known)
             for region, ids in wanted.items()
         }
         scopes: dict[Scope, list[Change]] = defaultdict(list)
         regions: dict[Region, list[Change]] = defaultdict(list)
+        reasons: dict[str, str] = {}
         for change in changes:
+            names = lookup_ids(change)
+            if reason := looked_up[change.region].explain(names):
+                reasons[change.event_id] = reason
+            if not looked_up[change.region].failed.keys().isdisjoint(names):
+                continue
             found = known[change.region]
             others = self._select_related(change, indexed)
             for scope in sorted(find_scopes(change, found) | others):
@@ -147,12 +159,19 @@ class ScopeResolver:
         return ResolvedScopes(
             {scope: tuple(found) for scope, found in scopes.items()},
             {region: tuple(found) for region, found in regions.items()},
-            {
-                change.event_id: reason
-                for change in changes
-                if (reason := looked_up[change.region].explain(lookup_ids(change)))
-            },
+            reasons,
         )
+
+    def _look_up(self, wanted: Mapping[Region, Sequence[str]]) -> dict[Region, LookedUp]:
+        """Ask EC2 for ids, in several accounts at once: each has request quotas of its own."""
+
+        def look_up(region: Region) -> LookedUp:
+            return look_up_ids(partial(self._ec2_of, region), region, wanted[region])
+
+        if sum(map(bool, wanted.values())) <= 1:  # of one account, for which no thread is started
+            return {region: look_up(region) for region in wanted}
+        with ThreadPoolExecutor(ACCOUNTS_AT_ONCE, thread_name_prefix="look-up") as pool:
+            return dict(zip(wanted, pool.map(look_up, wanted), strict=True))
 
     def _index_ids(self, change: Change) -> frozenset[str]:
         others = self._list_other_ids(change)
@@ -198,10 +217,10 @@ def _select_known(region: Region, ids: Collection[str], indexed: Known, existing
     }
 
 
-def _drop_settled(region: Region, ids: Collection[str], indexed: Known) -> Iterator[str]:
-    """Drop the ids whose only VPC is in the index, so that EC2 need not be asked."""
+def _select_unsettled(region: Region, ids: Collection[str], indexed: Known) -> Sequence[str]:
+    """Select the ids about which EC2 must be asked: not those whose only VPC is in the index."""
     known = _select_known(region, ids, indexed, {})
-    return (each for each in ids if resource_type(each) not in FIXED or not known[each])
+    return sorted(each for each in ids if resource_type(each) not in FIXED or not known[each])
 
 
 def lookup_ids(change: Change) -> frozenset[str]:
@@ -277,14 +296,38 @@ def resource_type(resource: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """What EC2 knows of ids, and for ids whose look-up is denied the reason."""
+    """What EC2 knows of ids; for ids whose look-up is denied, or failed, the reason."""
 
     known: Known = field(default_factory=dict)
     denied: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     def explain(self, ids: Iterable[str]) -> str:
         """Explain why some of these ids could not be looked up; "" where all could."""
-        return "; ".join(sorted({self.denied[each] for each in ids if each in self.denied}))
+        reasons = {**self.denied, **self.failed}
+        return "; ".join(sorted({reasons[each] for each in ids if each in reasons}))
+
+
+def look_up_ids(open_ec2: Callable[[], EC2Client], region: Region, ids: Sequence[str]) -> LookedUp:
+    """Ask EC2 for the VPCs of ids together; where that fails, half by half: one id fails no other.
+
+    Where EC2 throttles or cannot be reached, more requests would make it worse: all have failed.
+    """
+    if not ids:
+        return LookedUp()
+    try:
+        return find_in_ec2(open_ec2(), region, ids)
+    except Exception as error:
+        logger.exception("ids not looked up", extra={"region": str(region), "ids": len(ids)})
+        if len(ids) == 1 or is_busy(error):
+            return LookedUp(failed=dict.fromkeys(ids, describe_error(error)))
+    middle = len(ids) // 2
+    found = [look_up_ids(open_ec2, region, half) for half in (ids[:middle], ids[middle:])]
+    return LookedUp(
+        {name: scopes for each in found for name, scopes in each.known.items()},
+        {name: reason for each in found for name, reason in each.denied.items()},
+        {name: reason for each in found for name, reason in each.failed.items()},
+    )
 
 
 def find_in_ec2(ec2: EC2Client, region: Region, ids: Iterable[str]) -> LookedUp:

@@ -16,6 +16,10 @@ import boto3
 import pytest
 
 from change_records import build_record
+from enforced_roles import parse_document
+from posture.policy.evaluate import evaluate
+from posture.policy.keys import PRINCIPAL_ACCOUNT, PRINCIPAL_ORG
+from posture.policy.request import CallerKind, Request
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller, build_event_entry, record_calls
 from posture_cli.embedded.stack import Stack, deploy_stack
@@ -155,6 +159,24 @@ def test_a_bus_accepts_events_of_members_only(organization: Organization, bus: s
         allowed = statement["Condition"]["StringEquals"]
         assert allowed["aws:PrincipalOrgID"] == ORGANIZATION
         assert set(allowed["aws:PrincipalAccount"]) <= set(accounts)
+    policy = parse_document({"Statement": statements})
+    for account, organization_id, accepted in (
+        (MEMBER, ORGANIZATION, True),
+        (MEMBER, "o-another", False),
+        ("333333333333", ORGANIZATION, False),
+    ):
+        context = {PRINCIPAL_ACCOUNT: (account,), PRINCIPAL_ORG: (organization_id,)}
+        put = Request(
+            CallerKind.PRINCIPAL,
+            account,
+            f"arn:aws:iam::{account}:role/Any",
+            "session",
+            "events:PutEvents",
+            found["Arn"],
+            organization.aws.account,
+            context=context,
+        )
+        assert evaluate(policy, put).allowed is accepted
 
 
 def test_what_a_member_composes_is_what_the_central_stack_created(

@@ -31,7 +31,7 @@ OPTIONAL = {
     ),
     **dict.fromkeys(
         ("MemberSweepFailuresQueueUrl", "SweepMemberFunctionName"),
-        "its parameter MembersFrom is parameter",
+        "with MembersFrom=parameter its parameter MemberAccounts lists the members",
     ),
 }
 

@@ -83,7 +83,7 @@ def build_parser(pattern: str, expected: str) -> Callable[[str], str]:
     """
 
     def parse(text: str) -> str:
-        if not re.fullmatch(pattern, text):
+        if not re.fullmatch(pattern, text, re.ASCII):
             raise typer.BadParameter(f"{text!r} is not {expected}")
         return text
 

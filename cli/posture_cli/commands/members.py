@@ -25,12 +25,14 @@ app = CommandGroup("The member accounts of a monitor that keeps them in its tabl
 COLUMNS = ("account", "state", "source", "swept", "due", "last_error")
 CSV_COLUMNS = (
     "account", "state", "source", "since", "last_seen", "due_at", "swept_at", "age_seconds",
-    "due", "attempts", "last_error", "stack", "region",
+    "due", "attempts", "last_error", "stack", "region", "named_by",
 )  # fmt: skip
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 # The output that a stack has only if its members are in the table.
 OUTPUT = "SweepMemberFunctionName"
-AccountsArgument = Annotated[list[str], argument("ACCOUNT...", "12-digit account IDs.")]
+AccountsArgument = Annotated[
+    list[str], argument("ACCOUNT", "12-digit account IDs, separated by spaces or commas.")
+]
 
 
 @app.add(
@@ -52,6 +54,9 @@ def list_members(
 
     "swept" is how long ago their last complete sweep began; "last_error" is why the one after it
     was not complete.
+
+    CSV and JSON also say who added or removed an account last ("named_by"), as the command found
+    out itself: someone who can write the table can forge it.
 
     A stack has the members of one region: repeat --region, or give --region all, to list those of
     several. One that cannot be read has a record with the state unknown.
@@ -119,7 +124,8 @@ def release(accounts: AccountsArgument, *, where: options.BaselineTableOptions) 
     table, now = _open_table(where), datetime.now(UTC)
     for member in _find_known(table, _check(accounts)):
         table.put(member.account, member.state, MemberSource.ORGANIZATION, now)
-        print_note(f"released {member.account}, which is {member.state} until the next list")
+        kept = "stays a member" if member.is_active else "stays no member"
+        print_note(f"released {member.account}, which {kept} until the organization's next list")
 
 
 def _write(accounts: list[str], state: MemberState, where: options.BaselineTableOptions) -> None:
@@ -127,28 +133,34 @@ def _write(accounts: list[str], state: MemberState, where: options.BaselineTable
     checked = _check(accounts)
     if not where.baseline_table:
         deployed.read_stack_output(where.stack, OUTPUT, where.region)
+    caller = deployed.find_caller_arn(where.region)
+    if (home := caller.split(":")[4]) in checked:
+        raise CommandError(f"{home} is the account of the monitor, which is always watched")
     table, now = _open_table(where), datetime.now(UTC)
     if state is MemberState.LEFT:
         _find_known(table, checked)
     for account in checked:
-        before = table.put(account, state, MemberSource.PERSON, now)
-        print_note(f"{account} is {state}{_describe_before(before, state)}")
+        before = table.put(account, state, MemberSource.PERSON, now, caller)
+        print_note(f"{account} {_describe_change(before, state)}")
 
 
-def _describe_before(before: Member | None, state: MemberState) -> str:
+def _describe_change(before: Member | None, state: MemberState) -> str:
+    if state is MemberState.LEFT:
+        return "is no longer a member" if before and before.is_active else "is no member, as before"
     if before is None:
-        return ", for the first time"
-    return ", as before" if before.state is state else f"; it was {before.state}"
+        return "is a member, for the first time"
+    return "is a member, as before" if before.is_active else "is a member again"
 
 
 def _check(accounts: Iterable[str]) -> tuple[str, ...]:
-    for each in accounts:
+    listed = [each for text in accounts for each in text.replace(",", " ").split() or [text]]
+    for each in listed:
         if not ACCOUNT.fullmatch(each):
             raise typer.BadParameter(
                 make_printable(f"expected 12-digit account IDs, got {each!r}"),
                 param_hint="ACCOUNT",
             )
-    return tuple(dict.fromkeys(accounts))
+    return tuple(dict.fromkeys(listed))
 
 
 def _find_known(table: MemberTable, accounts: Iterable[str]) -> tuple[Member, ...]:
@@ -202,6 +214,7 @@ def _build_record(member: Member, now: datetime, tables: OpenTables) -> dict[str
         "account": member.account,
         "state": member.state.value,
         "source": member.source.value,
+        "named_by": member.named_by if member.source is MemberSource.PERSON else "",
         **{name: format_iso(time) if time else None for name, time in times.items()},
         "age_seconds": age if member.is_active else None,
         "swept": f"{describe_age(age)} ago" if member.swept_at else "never",

@@ -103,7 +103,62 @@ def test_a_list_names_ages_and_errors(table: MemberTable) -> None:
     assert [each["due"] for each in rows] == ["yes", "no", "no"]
 
 
-@pytest.mark.parametrize("wrong", ["123", "arn:aws:iam::111111111111:root", "1111-1111-1111", ""])
+def test_what_a_change_was_is_said_and_who_made_it_is_kept(table: MemberTable) -> None:
+    """An auditor asks who took an account out; what the organization decides has no person."""
+    said = [
+        members(verb, ONE).stderr.strip().removeprefix(f"{ONE} is ")
+        for verb in ("add", "add", "remove", "remove", "add")
+    ]
+    assert said == [
+        "a member, for the first time",
+        "a member, as before",
+        "no longer a member",
+        "no member, as before",
+        "a member again",
+    ]
+    (record,) = listed()
+    assert record["named_by"].startswith("arn:aws:")
+    assert record["named_by"] == read(table, ONE).named_by
+    members("release", ONE)
+    assert listed()[0]["named_by"] == ""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (f"{ONE},{OTHER}",),
+        (f" {ONE} ", f"\t{OTHER}\n"),
+        (f"{ONE}, {OTHER}", ONE),
+        (f"{ONE} {OTHER}",),
+    ],
+)
+def test_accounts_are_taken_as_files_hold_them(table: MemberTable, given: tuple[str, ...]) -> None:
+    """Each once, with commas, spaces or both between them."""
+    assert members("add", *given).exit_code == 0
+    assert sorted(each.account for each in table.load().members) == [ONE, OTHER]
+
+
+@pytest.mark.parametrize("verb", ["add", "remove"])
+def test_the_account_of_the_monitor_is_no_member(table: MemberTable, verb: str) -> None:
+    """It is watched all the same, which the command says instead of that it is removed."""
+    result = members(verb, ONE, "123456789012")
+    assert isinstance(result.exception, CommandError)
+    assert "123456789012 is the account of the monitor" in str(result.exception)
+    assert table.load().members == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "123",
+        "arn:aws:iam::111111111111:root",
+        "1111-1111-1111",
+        "",
+        " ",
+        ",",
+        "\N{ARABIC-INDIC DIGIT ONE}" * 12,
+    ],
+)
 def test_what_is_no_account_is_refused_and_nothing_written(table: MemberTable, wrong: str) -> None:
     """The message says what was expected; the right ones beside it are not written either."""
     result = members("add", ONE, wrong)

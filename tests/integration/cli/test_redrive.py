@@ -112,6 +112,6 @@ def test_the_error_names_the_stack_or_the_parameter(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("NO_COLOR", "1")
     for queue in ("surveys", "refreshes"):
         assert "its parameter SharedNetwork is off" in str(posture(queue).exception)
-    assert "its parameter MembersFrom is parameter" in str(posture("members").exception)
+    assert "its parameter MemberAccounts lists the members" in str(posture("members").exception)
     result = posture("--stack", "nowhere")
     assert "there is no stack 'nowhere'" in str(result.exception)

@@ -155,9 +155,10 @@ def test_members_that_cannot_be_read_are_not_taken_for_none(stage: Stage) -> Non
     stage.survey({})
     events = clients.dynamodb().meta.events
     events.register("before-call.dynamodb.Query", deny)
-    for invoke in (lambda: stage.receive(ONE), lambda: stage.survey({})):
-        with pytest.raises(ClientError, match="AccessDenied"):
-            invoke()
+    with pytest.raises(ClientError, match="AccessDenied"):
+        stage.receive(ONE)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        stage.survey({})
     events.unregister("before-call.dynamodb.Query", deny)
     assert stage.receive(ONE) == {"batchItemFailures": []}
 

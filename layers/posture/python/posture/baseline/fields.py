@@ -10,8 +10,8 @@ from typing import Any
 from posture.model.baseline import CentralEndpoints, VpcSelector
 from posture.model.features import FEATURE_NAMES
 
-ACCOUNT = re.compile(r"\d{12}")
-REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
+ACCOUNT = re.compile(r"[0-9]{12}")
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
 VPC = re.compile(r"vpc-[0-9a-f]{8,17}|vpce-svc-[0-9a-f]{8,17}")
 VPC_ONLY = re.compile(r"vpc-[0-9a-f]{8,17}")
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
@@ -20,7 +20,7 @@ ORGANIZATION_PATH = re.compile(
     r"(o-[a-z0-9]{10,32}(/r-[a-z0-9]{4,32}/(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}/)*)?)?"
 )
 SHORT_SERVICE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
-SERVICE_OR_OWNER = re.compile(r"\d{12}|[a-z]{2,3}(\.[a-z0-9-]+)+")
+SERVICE_OR_OWNER = re.compile(r"[0-9]{12}|[a-z]{2,3}(\.[a-z0-9-]+)+")
 SENTENCE = re.compile(r".*\S.*", re.DOTALL)
 TAG_VALUE = re.compile(r".{0,256}", re.DOTALL)
 ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*?]+|\*")

@@ -35,7 +35,7 @@ class Member:
     last asked for it. `swept_at` is when its last complete sweep began. `tried_at` is when the last
     sweep of it that ended for good began, and `tried_as` the state that the account had then.
     `attempts` counts the sweeps of it that were begun since, `begun_at` is when the one began that
-    is under way, or that ended with its process.
+    is under way, or that ended with its process. `named_by` is the person who decided last.
     """
 
     account: str
@@ -50,6 +50,7 @@ class Member:
     attempts: int = 0
     begun_at: datetime | None = None
     last_error: str = ""
+    named_by: str = ""
 
     @property
     def is_active(self) -> bool:

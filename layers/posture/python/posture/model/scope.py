@@ -6,7 +6,7 @@ import re
 
 from posture.lean_dataclass import dataclass
 
-ACCOUNT = re.compile(r"\d{12}")
+ACCOUNT = re.compile(r"[0-9]{12}")
 MONITOR = "monitor"
 
 

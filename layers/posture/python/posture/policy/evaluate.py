@@ -23,7 +23,7 @@ from posture.policy.wildcards import (
     resource_matches,
 )
 
-ACCOUNT = re.compile(r"(\d{12})|arn:[a-z-]+:iam::(\d{12}):root")
+ACCOUNT = re.compile(r"([0-9]{12})|arn:[a-z-]+:iam::([0-9]{12}):root")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from posture.policy.shapes import SESSION
 from posture.policy.template import compile_glob, compile_globs, parse_template
 from posture.policy.tokens import ANY, IDENTITY, match_many, match_text
 
-ACCOUNT = re.compile(r"\d{12}")
+ACCOUNT = re.compile(r"[0-9]{12}")
 PRINCIPAL_ARN = re.compile(
-    r"arn:(?P<partition>[a-z-]+):(?P<service>iam|sts)::(?P<account>\d{12}):(?P<name>[^*?]+)"
+    r"arn:(?P<partition>[a-z-]+):(?P<service>iam|sts)::(?P<account>[0-9]{12}):(?P<name>[^*?]+)"
 )
 WILDCARD_ARN = re.compile(r"arn:[a-z*-]+:(?:iam|sts)::([\d*?]+):.+")
 SESSION_NAME = re.compile(r"assumed-role/(?P<role>[^/]+)/(?P<session>[^/]+)")

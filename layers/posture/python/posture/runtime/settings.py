@@ -48,15 +48,15 @@ TABLE_VARIABLES = {each.name: f"{each.name.upper()}_TABLE" for each in fields(Ta
 TABLE = (re.compile(r"[A-Za-z0-9_.-]{3,255}"), "the name of a DynamoDB table")
 # For each variable the form of its value, and how an error describes it.
 EXPECTED = {
-    "AWS_REGION": (re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+"), "an AWS Region, which Lambda sets"),
+    "AWS_REGION": (re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+"), "an AWS Region, which Lambda sets"),
     "MONITORED_ACCOUNT": (ACCOUNT, "a 12-digit account ID"),
     **dict.fromkeys(TABLE_VARIABLES.values(), TABLE),
     "ALERT_TOPIC_ARN": (
-        re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}"),
+        re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}"),
         "the ARN of an SNS topic",
     ),
     "MEMBER_ACCOUNTS": (
-        re.compile(r"(\d{12}(,\d{12})*)?"),
+        re.compile(r"([0-9]{12}(,[0-9]{12})*)?"),
         "12-digit account IDs, separated by commas",
     ),
     "MEMBERS": (re.compile("|parameter|table"), "parameter or table"),
@@ -69,7 +69,7 @@ EXPECTED = {
         re.compile(rf"|{TABLE[0].pattern}"),
         "the name of a DynamoDB table, or empty",
     ),
-    "RESOLVED_FINDING_DAYS": (re.compile(r"\d{1,4}"), "a number of days, or 0 for no limit"),
+    "RESOLVED_FINDING_DAYS": (re.compile(r"[0-9]{1,4}"), "a number of days, or 0 for no limit"),
     "EVIDENCE_BUCKET": (re.compile(r"|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), "the name of a bucket"),
     "EVIDENCE_BUCKET_OWNER": (re.compile(rf"|{ACCOUNT.pattern}"), "a 12-digit account ID"),
     "HTTPS_ALERT_FORMAT": (re.compile("|json|amazon-q"), "json or amazon-q"),

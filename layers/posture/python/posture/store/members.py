@@ -83,21 +83,30 @@ class MemberTable(StoredTable):
         return _parse_member(item) if item else None
 
     def put(
-        self, account: str, state: MemberState, source: MemberSource, now: datetime
+        self, account: str, state: MemberState, source: MemberSource, now: datetime, by: str = ""
     ) -> Member | None:
         """Make an account a member, or one that left.
+
+        Args:
+            account: The account.
+            state: Whether it is a member.
+            source: Who decides.
+            now: The current time.
+            by: The ARN of the person, where one decides.
 
         Returns:
             What was stored before.
         """
         before = self.get(account)
         is_new = before is None or (state is MemberState.ACTIVE and not before.is_active)
-        self._update(
-            account,
-            "SET #schema = :schema, #state = :state, #source = :source, #last_seen = :now"
-            + (", #since = :now" if is_new else ""),
-            {":schema": SCHEMA, ":state": state, ":source": source, ":now": format_iso(now)},
-        )
+        changes = "SET #schema = :schema, #state = :state, #source = :source, #last_seen = :now"
+        values = {":schema": SCHEMA, ":state": state, ":source": source, ":now": format_iso(now)}
+        if is_new:
+            changes += ", #since = :now"
+        if by:
+            changes += ", #named_by = :by"
+            values[":by"] = by
+        self._update(account, changes, values)
         return before
 
     def ask(self, account: str, now: datetime) -> bool:
@@ -184,6 +193,7 @@ def _parse_member(item: StoredItem) -> Member:
             attempts=require_int({"attempts": 0, **stored}, "attempts"),
             begun_at=_read_time(stored, "begun_at"),
             last_error=require_text({"last_error": "", **stored}, "last_error"),
+            named_by=require_text({"named_by": "", **stored}, "named_by"),
         )
 
 

@@ -91,8 +91,9 @@ def _remove_rules(
     if not edit.ip_permissions:
         raise refuse("MissingParameter", "The request must contain the parameter ipPermissions")
     removed = {_key(rule) for rule in edit.ip_permissions}
+    keys = {_key(rule) for rule in present}
     for rule in edit.ip_permissions:
-        if _key(rule) not in {_key(each) for each in present}:
+        if _key(rule) not in keys:
             raise refuse(
                 "InvalidPermission.NotFound",
                 f'The specified rule "{_describe(rule)}" does not exist in {group.id}.',

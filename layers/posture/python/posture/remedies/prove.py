@@ -52,6 +52,11 @@ from posture.rules.rule import EndpointServiceContext, VpcContext
 from posture.rules.trial import build_trial, get_network
 
 NO_COMMAND = "No command is given"
+# Linux takes no longer argument (MAX_ARG_STRLEN), and what is stored of a finding is far shorter.
+LONGEST_COMMAND = 65_536
+TOO_LONG = (
+    "the commands are too long for a shell; change the rules in the console or with a program"
+)
 NOT_CHECKED = (
     "a limited number of commands is checked at a time, those of the most severe findings first; "
     "posture scan --vpc checks those of one VPC"
@@ -194,6 +199,8 @@ class Prover:
         return Remediation(f"{advice.text} {NO_COMMAND}: {problems[0]}.")
 
     def _try(self, command: str) -> _Trial:
+        if len(command) > LONGEST_COMMAND:
+            return _Trial(problem=TOO_LONG)
         if command not in self._trials:
             left = self._left
             if min(left.trials, left.answers, left.policy_units) <= 0:

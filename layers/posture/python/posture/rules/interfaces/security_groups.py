@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -198,11 +199,13 @@ def _close_groups(vpc: VpcContext, groups: Sequence[SecurityGroup]) -> tuple[Rem
         endpoints = list_grouped_endpoints(vpc, group.id)
         networks = list_networks(vpc, *(each.ip_address_type for each in endpoints))
         ports = list_ports(endpoints)
+        own = tuple(each for each in group.ingress if each.cidr in networks)
+        relevant = replace(group, ingress=own)
         stated = {(each.protocol, get_port_range(each)) for each in opening}
         allowed = [
             edit
             for protocol, range_ in sorted(stated)
-            for edit in allow_networks(group, networks, [range_], protocol)
+            for edit in allow_networks(relevant, networks, [range_], protocol)
         ]
         revoked = revoke_rules(group.id, opening)
         same += (*allowed, revoked)

@@ -91,6 +91,41 @@ def test_every_module_is_compiled(built: tuple[Path, Path], layer: str) -> None:
         assert marshal.loads(content[16:]).co_filename == place  # noqa: S302 - our own
 
 
+@pytest.mark.parametrize("layer", ["posture", "dependencies"])
+@pytest.mark.parametrize("kept_by", ["PATH", "pyenv", "uv", ""])
+def test_a_build_finds_the_python_of_the_layer(tmp_path: Path, layer: str, kept_by: str) -> None:
+    """On the PATH, of pyenv or of uv; without any the build says what it lacks."""
+    version, programs, log = "3.99", tmp_path / "bin", tmp_path / "log"
+    places = {"PATH": programs / f"python{version}", "uv": tmp_path / "uv/python"}
+    python = places.get(kept_by, tmp_path / f"pyenv/versions/{version}.1/bin/python")
+    scripts = {programs / f"python{version}": "exit 127"}  # what pyenv has for others
+    if kept_by:
+        scripts[python] = f'[ "$1" = -c ] || echo "$PYTHONHASHSEED $@" >> {log}'
+    if kept_by == "uv":
+        scripts[programs / "uv"] = f"echo {python}"
+    for path, text in scripts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+    makefile = (ROOT / f"layers/{layer}/Makefile").read_text().replace("build-", "unused-")
+    (tmp_path / "Makefile").write_text(f"{makefile}\ncompile:\n\t$(COMPILE)\n")
+    done = subprocess.run(  # noqa: S603 - a recipe of ours
+        ["make", "-s", "compile", f"LAYER_PYTHON={version}", "ARTIFACTS_DIR=artifacts"],  # noqa: S607
+        cwd=tmp_path,
+        env={"PATH": f"{programs}:/usr/bin:/bin", "PYENV_ROOT": str(tmp_path / "pyenv")},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    if kept_by:
+        options = "-m compileall -q --invalidation-mode unchecked-hash"
+        folders = "-s artifacts/python -p /opt/python artifacts/python"
+        assert log.read_text() == f"0 {options} {folders}\n"
+        assert done.stderr == ""
+    else:
+        assert "Python 3.99 not found" in done.stderr
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_handler_loads_no_unneeded_module(built: tuple[Path, Path], function: str) -> None:
     """Imported from the built layers, before any client exists."""

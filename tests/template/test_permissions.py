@@ -36,6 +36,7 @@ THROUGH_OWN_ENDPOINTS = [
 ON_ALL_RESOURCES = {
     ("FunctionsPolicy", "AttachToVpc"),
     ("FunctionsPolicy", "NotFromFunctionCode"),
+    ("FunctionsPolicy", "EventSourcesNotFromFunctionCode"),
     ("FunctionsPolicy", "SendTraces"),
     ("EvaluationPolicy", "DescribeNetworks"),
     ("MembersRole", "DeliverLogs"),

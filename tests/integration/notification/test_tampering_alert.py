@@ -33,5 +33,11 @@ def test_a_call_is_in_one_alert_with_its_caller(stage: Stage) -> None:
         "monitor-tampering",
         "posture-ChangesRule-AB12",
     )
+    command = (
+        "posture waiver add --rule monitor-tampering --resource posture-ChangesRule-AB12 "
+        f"--scope {ACCOUNT}/{REGION}/monitor --expires 1h --ticket TICKET --reason REASON"
+    )
+    assert command in finding["remediation"]["text"]
+    assert command in " ".join(message["Message"].split())
     (cause,) = body["causes"]
     assert (cause["actor"], cause["event_name"]) == (MALLORY.arn, "DisableRule")

@@ -6,6 +6,7 @@ No snapshot shows them: event rules select the calls (docs/decisions/0106).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 
 from posture.changes.tampering import is_deployment
 from posture.model.change import Change
@@ -84,8 +85,17 @@ def add_call(known: Verdict | None, call: Change, resource: str) -> Verdict:
         summary=f"{latest.get('caller')} called {latest.get('call')} on {latest.get('changed')}, "
         "which can stop the monitoring",
         evidence=tuple(facts[:MAX_CALLS]),
-        remediation=Remediation(rule.remediation),
+        remediation=Remediation(f"{rule.remediation} {_describe_acknowledgement(call, resource)}"),
         concerns=call.resource_ids | {resource},
+    )
+
+
+def _describe_acknowledgement(call: Change, resource: str) -> str:
+    """Describe the command that acknowledges a finding, here alone and not in other accounts."""
+    options = f"--resource {quote(resource)} --scope {call.region.monitor}"
+    return (
+        f"To acknowledge it: posture waiver add --rule {MONITOR_TAMPERING.id} {options} "
+        "--expires 1h --ticket TICKET --reason REASON"
     )
 
 

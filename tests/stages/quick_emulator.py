@@ -45,7 +45,7 @@ def quicken() -> None:
     quicken_moto()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(50_000, 10, 10)
     replacements: list[tuple[Any, str, Any]] = [
         (Loader, "load_data", _load_data),
         (Loader, "load_service_model", _load_model),

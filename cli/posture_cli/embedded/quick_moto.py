@@ -5,11 +5,7 @@
   class. moto finds it again for each value; here it is found once.
 * The XML of an answer is written at once, not by way of a parser's events. An answer of plain
   values, such as the list of all endpoint services, is written once.
-* DynamoDB keeps what a transaction may change, instead of a copy of whole tables and of their
-  streams. What it finds is serialised at once, and is not copied before.
-* Of an attribute value, which has one of ten members, moto's serialiser looks for that one only.
-* Whether a class implements an action is looked up, instead of listing all its methods. Which
-  nodes of an expression a step of its validation concerns is known by their class.
+* Whether a class implements an action is looked up, instead of listing all its methods.
 """
 
 from __future__ import annotations
@@ -17,9 +13,7 @@ from __future__ import annotations
 import copy
 import inspect
 import marshal
-from collections import defaultdict
 from collections.abc import Mapping
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -29,24 +23,16 @@ from moto.core import responses, serialize
 from moto.core.serialize import (
     DEFAULT_ALIAS_PROVIDERS,
     AttributePickerContext,
-    BaseJSONSerializer,
     EC2Serializer,
     ResponseSerializer,
     XFormedAttributePicker,
 )
 from moto.core.utils import get_value
-from moto.dynamodb import models
-from moto.dynamodb.exceptions import MockValidationException
-from moto.dynamodb.models import table as tables
-from moto.dynamodb.models.dynamo_type import Item
-from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing import ast_nodes
+
+from posture_cli.embedded.quick_dynamodb import quicken_dynamodb
 
 _PICK = ResponseSerializer.get_value
-_SERIALIZE_STRUCTURE = BaseJSONSerializer._serialize_type_structure
 _SERIALIZE_EC2 = EC2Serializer._serialize_result
-_TRANSACT = models.DynamoDBBackend.transact_write_items
-_NODES: Any = ast_nodes  # moto gives it no types
 _MISSING = object()
 _LARGE = 10_000  # characters of an answer that is worth keeping
 
@@ -61,15 +47,10 @@ def quicken_moto() -> None:
         (serialize, "xmltodict", SimpleNamespace(unparse=_unparse)),
         (ResponseSerializer, "get_value", _pick),
         (EC2Serializer, "_serialize_result", _serialize_ec2),
-        (BaseJSONSerializer, "_serialize_type_structure", _serialize_structure),
-        (_NODES.DepthFirstTraverser, "traverse_node_recursively", _traverse),
-        (_NODES.Node, "find_clauses", _find_clauses),
-        (models.DynamoDBBackend, "transact_write_items", _transact),
-        (models, "copy", _copy_unless(Table)),
-        (tables, "copy", _copy_unless(list, Item)),
     ]
     for owner, name, replacement in replacements:
         setattr(owner, name, replacement)
+    quicken_dynamodb()
 
 
 class _Methods:
@@ -80,44 +61,6 @@ class _Methods:
 
     def __contains__(self, name: str) -> bool:
         return inspect.isfunction(getattr(self._kind, name, None))
-
-
-@cache
-def _is_a(kind: type, *kinds: type) -> bool:
-    """Whether a class is one of these; `isinstance` asks abstract classes anew each time."""
-    return issubclass(kind, kinds)
-
-
-def _find_clauses(node: Any, wanted: Any) -> list[Any]:
-    found: list[Any] = []
-    for child in node.children or ():
-        kind: Any = type(child)
-        if kind in wanted:
-            found.append(child)
-        elif _is_a(kind, _NODES.Expression, _NODES.UpdateExpressionFunction):
-            found.extend(_find_clauses(child, wanted))
-    return found
-
-
-def _traverse(traverser: Any, node: Any, child_id: int = -1) -> Any:
-    return _process(traverser, traverser.nodes_to_be_processed(), node, child_id)
-
-
-def _process(traverser: Any, wanted: tuple[type, ...], node: Any, child_id: int) -> Any:
-    """Process a node's children, and then it."""
-    kind: Any = type(node)
-    if not _is_a(kind, _NODES.Node):
-        return node
-    parent = node.parent
-    for number, child in enumerate(node.children or ()):
-        traverser.pre_processing_of_child(node, number)
-        _process(traverser, wanted, child, number)
-    if _is_a(kind, *wanted):
-        node = traverser.process(node)
-        node.parent = parent
-        if parent:
-            parent.children[child_id] = node
-    return node
 
 
 def _pick(serializer: Any, value: Any, key: str, shape: Any) -> Any:
@@ -226,67 +169,3 @@ def _is_name(name: str) -> bool:
         _names.add(name)
         return True
     return False
-
-
-def _copy_unless(*kinds: type) -> Any:
-    """Return a module `copy` that does not copy these."""
-
-    def copy_deeply(value: Any) -> Any:
-        return value if isinstance(value, kinds) else copy.deepcopy(value)
-
-    return SimpleNamespace(copy=copy.copy, deepcopy=copy_deeply)
-
-
-def _transact(backend: Any, transact_items: list[Any]) -> None:
-    """Write all items or none."""
-    operations = [operation for each in transact_items for operation in each.values()]
-    named = {each.get("TableName") for each in operations}
-    kept = {name: _keep(table) for name, table in backend.tables.items() if name in named}
-    for each in transact_items:
-        if "Update" in each:
-            _copy_item(backend, each["Update"])
-    try:
-        _TRANSACT(backend, transact_items)
-    except BaseException:
-        for name, table in kept.items():
-            backend.tables[name] = table
-        raise
-
-
-def _keep(table: Any) -> Any:
-    """Return the table as it is now; it shares its items, which moto changes by updates only."""
-    kept = copy.copy(table)
-    rows = {key: dict(held) for key, held in table.items.items()} if table.has_range_key else None
-    kept.items = defaultdict(dict, table.items if rows is None else rows)
-    if table.stream_shard:
-        kept.stream_shard = copy.copy(table.stream_shard)
-        kept.stream_shard.table = kept
-        kept.stream_shard.items = list(table.stream_shard.items)
-    return kept
-
-
-def _copy_item(backend: Any, update: Any) -> None:
-    """Let an update change a copy of its item."""
-    table = backend.tables.get(update.get("TableName"))
-    try:
-        item = table and backend.get_item(table.name, update["Key"])
-    except MockValidationException:
-        return  # the transaction fails by it
-    if not item:
-        return
-    if table.has_range_key:
-        table.items[item.hash_key][item.range_key] = copy.deepcopy(item)
-    else:
-        table.items[item.hash_key] = copy.deepcopy(item)
-
-
-def _serialize_structure(
-    serializer: Any, serialized: Any, value: Any, shape: Any, key: str
-) -> None:
-    if shape.name != "AttributeValue" or not key or not isinstance(value, dict):
-        _SERIALIZE_STRUCTURE(serializer, serialized, value, shape, key)
-        return
-    held: dict[str, Any] = {}
-    for name, member in value.items():
-        serializer._serialize(held, member, shape.members[name], name)
-    serializer._default_serialize(serialized, held, shape, key)

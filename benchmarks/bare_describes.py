@@ -13,10 +13,11 @@ PAGE_SIZES = {
 }
 
 
-def read_all(ec2: Any) -> None:
+def read_all(ec2: Any, **parameters: Any) -> None:
     """Read every page of the five kinds."""
     for operation, size in PAGE_SIZES.items():
-        list(ec2.get_paginator(operation).paginate(PaginationConfig={"PageSize": size}))
+        pages = ec2.get_paginator(operation)
+        list(pages.paginate(**parameters, PaginationConfig={"PageSize": size}))
 
 
 if __name__ == "__main__":

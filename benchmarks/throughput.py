@@ -1,8 +1,8 @@
 """Measure sweeps, bursts of changes and alerts; prints one JSON object.
 
 Run: `.venv/bin/python benchmarks/throughput.py sweep VPCS [LATENCY]`: two sweeps of a region; all
-findings of the first are new, none of the second. CPU seconds do not depend on other work of the
-machine, wall seconds do.
+findings of the first are new, none of the second. Their ratios to five bare describes are of one
+process and depend little on other work of the machine; wall seconds do.
 
 `throughput.py burst BATCH [LATENCY]`: 5,000 shuffled changes over 100 VPCs in batches, one after
 the other; the delay is computed for the five concurrent invocations of the template.
@@ -35,6 +35,7 @@ from synthetic_region import (
 
 CHANGES = 5000
 CONCURRENCY = 5  # EvaluateConcurrency in template.yaml
+BARE = 20  # rounds of five bare describes of one VPC
 WINDOW = 5.0  # seconds of batching
 SINGLE_ALERTS = 600  # findings that are sent in small batches
 
@@ -67,6 +68,7 @@ def measure_sweep(vpcs: int, latency: float) -> Json:
         results |= seconds
         results |= {f"{name}_{kind}": count for kind, count in count_calls(aws.calls).items()}
         results[f"{name}_transitions"] = sum(len(each.transitions) for each in result.results)
+        results[f"{name}_ratio"] = results[f"{name}_cpu"] / results["bare_cpu"]
         assert not result.failed, result.failed
     return {"vpcs": vpcs, **results, "memory": read_peak() - before, "peak": read_peak()}
 
@@ -74,20 +76,29 @@ def measure_sweep(vpcs: int, latency: float) -> Json:
 def measure_burst(size: int, latency: float) -> Json:
     """Measure the evaluation of 5,000 changes over 100 VPCs."""
     session, aws = build_region(100)
+    ec2 = session.client("ec2")  # before the evaluator's, with botocore's own parsers
     evaluator = build_evaluator(session)
     vpcs = [row["VpcId"] for row in aws.rows("DescribeVpcs")]
     records = [build_change(vpcs[at % len(vpcs)], at) for at in range(CHANGES)]
     random.Random(1).shuffle(records)  # noqa: S311 - the same order in each run
+    one_vpc = [{"Name": "vpc-id", "Values": vpcs[:1]}]
+    read_all(ec2, Filters=one_vpc)
+    started = time.process_time()
+    for _ in range(BARE):
+        read_all(ec2, Filters=one_vpc)
+    bare = (time.process_time() - started) / BARE
     aws.latency = latency
-    evaluations, seconds = 0, []
+    evaluations, seconds, cpu = 0, [], 0.0
     for start in range(0, CHANGES, size):
         event = build_queue_event(records[start : start + size])
         evaluated, measured = measure("batch", partial(evaluator.evaluate, event))
         seconds.append(measured["batch_wall"])
+        cpu += measured["batch_cpu"]
         assert not evaluated.failed
         evaluations += len(evaluated.results)
     delay = WINDOW + sum(seconds) / min(CONCURRENCY, len(seconds))
     timing = {"seconds": sum(seconds), "longest": max(seconds), "delay": delay}
+    timing |= {"cpu": cpu, "ratio": cpu / evaluations / bare}
     return {"batch": size, "evaluations": evaluations, **count_calls(aws.calls), **timing}
 
 
@@ -99,12 +110,12 @@ def measure_alerts(size: int, latency: float) -> Json:
     if size < SINGLE_ALERTS:
         del records[SINGLE_ALERTS:]
     aws.latency = latency
-    started = time.perf_counter()
+    started = time.process_time()
     for start in range(0, len(records), size):
         answer = notifier.notify(records[start : start + size], CONTEXT)
         assert answer == {"batchItemFailures": []}
-    rate = round(len(records) / (time.perf_counter() - started))
-    return {"findings": len(records), "messages": len(aws.messages), "findings_a_second": rate}
+    each = 1000 * (time.process_time() - started) / len(records)
+    return {"findings": len(records), "messages": len(aws.messages), "milliseconds": each}
 
 
 MEASUREMENTS = {"sweep": measure_sweep, "burst": measure_burst, "alerts": measure_alerts}

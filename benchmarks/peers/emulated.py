@@ -76,8 +76,11 @@ def serve_account() -> Iterator[EmulatedAccount]:
             account.answering += time.thread_time() - started
 
         # Connections stay open, as AWS's do, and answers are not held back on them.
-        keep_open = {"protocol_version": "HTTP/1.1", "disable_nagle_algorithm": True}
-        with patch.multiple(WSGIRequestHandler, run_wsgi=run, **keep_open):
+        with (
+            patch.object(WSGIRequestHandler, "run_wsgi", run),
+            patch.object(WSGIRequestHandler, "protocol_version", "HTTP/1.1"),
+            patch.object(WSGIRequestHandler, "disable_nagle_algorithm", True),
+        ):
             yield account
 
 

@@ -46,6 +46,7 @@ from posture.ec2.endpoint_services import ServicesSnapshot, collect_services
 from posture.ec2.prefix_lists import read_entries
 from posture.ec2.region import RegionSnapshot, VpcListing
 from posture.ec2.region_catalogue import RegionCatalogue, RegionCatalogueCache
+from posture.model.dns import DnsAttributes
 from posture.model.network import NetworkInterface, Snapshot
 from posture.model.scope import Region, Scope
 from posture.runtime.clock import TimeSource, utc_now
@@ -70,15 +71,27 @@ class Observer:
         self.ec2 = ec2
         self.catalogue = RegionCatalogueCache(ec2, now)
 
-    def collect_vpc(self, scope: Scope) -> Snapshot | None:
+    def collect_vpc(
+        self, scope: Scope, find_dns: Callable[[], DnsAttributes | None] = lambda: None
+    ) -> Snapshot | None:
         """Collect the snapshot of a VPC; None if it does not exist.
 
         If DescribeVpcs is denied the VPC may not exist, and only its id and account are known.
+
+        Args:
+            scope: The VPC.
+            find_dns: Finds its DNS attributes of an earlier observation that may still be used,
+                while everything else is read; None where EC2 is to be asked.
         """
         observed_at = self.now()
         vpc_id = scope.subject
-        reads = {"dns": lambda: read_attributes(self.ec2, [vpc_id], observed_at)}
-        found, results = self._read_resources([vpc_id], reads)
+
+        def read_dns() -> dict[str, DnsReading]:
+            if known := find_dns():
+                return {vpc_id: DnsReading(known)}
+            return read_attributes(self.ec2, [vpc_id], observed_at)
+
+        found, results = self._read_resources([vpc_id], {"dns": read_dns})
         resources = group_by_vpc(found, [vpc_id]).get(vpc_id)
         if resources is None:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from posture.ec2.assemble import list_vpc_ids
 from posture.ec2.describe import FILTER_VALUES, Reading, chunked
 from posture.lean_dataclass import dataclass
 from posture.model.network import Facet, Snapshot, Vpc
-from posture.model.scope import Region
+from posture.model.scope import Region, Scope
 
 if TYPE_CHECKING:
     from posture.model.dns import DnsAttributes
@@ -38,6 +38,20 @@ class RegionSnapshot:
     def lacks(self, vpc_id: str) -> bool:
         """Whether a requested VPC no longer exists; False if VPCs cannot be read."""
         return Facet.VPC not in self.unreadable and vpc_id not in self.vpcs
+
+    def order_by_size(self, scopes: Iterable[Scope]) -> list[Scope]:
+        """Return the scopes of VPCs, those with thousands of rules last, which take longest."""
+        return sorted(scopes, key=lambda each: measure_size(self.vpcs.get(each.subject)))
+
+
+def measure_size(snapshot: object) -> int:
+    """Return how many thousands of rules a VPC has; 0 for what is no VPC."""
+    if not isinstance(snapshot, Snapshot):
+        return 0
+    groups = (len(each.ingress) + len(each.egress) for each in snapshot.security_groups.values())
+    acls = (len(each.entries) for each in snapshot.network_acls.values())
+    routes = (len(each.routes) for each in snapshot.route_tables.values())
+    return (sum(groups) + sum(acls) + sum(routes)) // 1_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from posture.ec2.describe import chunked
-from posture.ec2.dns_attributes import CHANGE_EVENT, UNLIMITED, DnsCache, is_current
+from posture.ec2.dns_attributes import CHANGE_EVENT, UNLIMITED, DnsCache
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
 from posture.errors import describe_error
@@ -23,11 +23,11 @@ from posture.evaluation.scope import (
     ScopeEvaluator,
     ScopeResult,
 )
+from posture.evaluation.scope_reading import ScopeReading
 from posture.evaluation.scope_resolver import ResolvedScopes, ScopeResolver
 from posture.evaluation.sweep_result import NO_TIME
 from posture.lean_dataclass import dataclass
 from posture.model.change import Change
-from posture.model.dns import DnsAttributes
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
@@ -36,7 +36,7 @@ from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
 from posture.store.scope_record import CLOCK_TOLERANCE
-from posture.store.scope_store import ScopeState, Store, WriteOutcome
+from posture.store.scope_store import Store, WriteOutcome
 
 if TYPE_CHECKING:
     from posture.evaluation.shared_facts import SharedFacts
@@ -170,7 +170,7 @@ class BatchEvaluation:
             for group in chunked(vpcs):
                 ids = [scope.subject for scope in group]
                 if snapshot := self._read_together(account, ids, scopes):
-                    yield group, snapshot
+                    yield snapshot.order_by_size(group), snapshot
                 else:
                     alone += group
         yield alone, None
@@ -178,11 +178,11 @@ class BatchEvaluation:
     def _build_cache(
         self, observer: Observer, vpc_ids: Sequence[str], changes: ScopeChanges
     ) -> DnsCache:
-        """Cache the stored DNS attributes of VPCs, except where a change may have modified them."""
-        region = observer.region
+        """Cache the stored DNS attributes of the VPCs for which they may be used."""
+        region, now = observer.region, observer.now()
         scopes = (Scope(region.account, region.name, each) for each in vpc_ids)
-        kept = [each for each in scopes if not _modifies_dns(changes[each])]
-        latest = observer.now() + CLOCK_TOLERANCE
+        kept = [each for each in scopes if _may_use_stored_dns(changes[each], now)]
+        latest = now + CLOCK_TOLERANCE
         known = {
             each.scope.subject: each.dns
             for each in self._ports.store.load_dns_records(kept)
@@ -285,104 +285,55 @@ class BatchEvaluation:
         changes: Sequence[Change],
         policy_units: int,
     ) -> ScopeResult:
-        observer = self._ports.observer_of(scope.account)
-        read = ScopeReading(self._ports.store, observer, scope, vpcs)
-        read.run(evaluator.latest(), may_use_stored_dns=not _modifies_dns(changes))
-        if read.snapshot is None:
-            return evaluator.end(scope, read.observed_at, changes)
-        result = _evaluate_reading(evaluator, read, changes, policy_units)
+        uses_stored = _may_use_stored_dns(changes, self._ports.observer.now())
+        read, result = self._read_and_evaluate(
+            evaluator, scope, vpcs, changes, policy_units, may_use_stored_dns=uses_stored
+        )
         if result.outcome is WriteOutcome.STALE and read.uses_stored_dns:
-            # They may have been read anew meanwhile, by what was to be evaluated for their change.
-            read = ScopeReading(self._ports.store, observer, scope)
-            read.run(evaluator.latest(), may_use_stored_dns=False)
-            if read.snapshot is None:
-                return evaluator.end(scope, read.observed_at, changes)
-            result = _evaluate_reading(evaluator, read, changes, policy_units)
-        return replace(result, denied=_find_denial(read.snapshot))
+            # They may have been read anew meanwhile, for the change that modified them.
+            _, result = self._read_and_evaluate(
+                evaluator, scope, None, changes, policy_units, may_use_stored_dns=False
+            )
+        return result
+
+    def _read_and_evaluate(  # noqa: PLR0913 - as `_evaluate`, and one more
+        self,
+        evaluator: ScopeEvaluator,
+        scope: Scope,
+        vpcs: RegionSnapshot | None,
+        changes: Sequence[Change],
+        policy_units: int,
+        *,
+        may_use_stored_dns: bool,
+    ) -> tuple[ScopeReading, ScopeResult]:
+        read = ScopeReading(self._ports.store, self._ports.observer_of(scope.account), scope, vpcs)
+        read.run(evaluator.latest(), may_use_stored_dns=may_use_stored_dns)
+        snapshot = read.snapshot
+        if snapshot is None:
+            return read, evaluator.end(scope, read.observed_at, changes)
+        settled = _are_settled(changes, read.observed_at)
+        observed = evaluator.observe(snapshot, changes, read.dns)
+        result = evaluator.evaluate(
+            observed, settled=settled, policy_units=policy_units, state=read.state
+        )
+        return read, replace(result, denied=_find_denial(snapshot))
 
 
-class ScopeReading:
-    """A scope as it was read, alone or with others, and what was stored of it at that time.
+def _are_settled(changes: Iterable[Change], at: datetime) -> bool:
+    """Whether all changes were evaluated before."""
+    return all(at - each.time > SETTLED for each in changes)
 
-    Attributes:
-        observed_at: When it was read.
-        snapshot: The snapshot; None where the scope no longer exists.
-        dns: The DNS attributes of a VPC, with when they were read; None where they are unknown.
-        state: What is stored, of a VPC that was read alone.
+
+def _may_use_stored_dns(changes: Sequence[Change], at: datetime) -> bool:
+    """Whether the first evaluation of changes may use stored DNS attributes of what they concern.
+
+    Not after the call that modifies them. The second evaluation of a change reads them again.
     """
-
-    def __init__(
-        self, store: Store, observer: Observer, scope: Scope, vpcs: RegionSnapshot | None = None
-    ) -> None:
-        self._store = store
-        self._observer = observer
-        self._scope = scope
-        self._vpcs = vpcs
-        self.observed_at = vpcs.observed_at if vpcs else observer.now()
-        self.snapshot: Snapshot | EndpointServiceSnapshot | None = None
-        self.dns: DnsAttributes | None = None
-        self.state: ScopeState | None = None
-
-    @property
-    def uses_stored_dns(self) -> bool:
-        """Whether its DNS attributes are those of an earlier observation."""
-        return self.dns is not None and self.dns.observed_at < self.observed_at
-
-    def run(self, latest: datetime, *, may_use_stored_dns: bool) -> None:
-        """Read the scope, unless it was read with others.
-
-        Args:
-            latest: The latest time that can be stored by now.
-            may_use_stored_dns: Whether the stored DNS attributes are used where they are current.
-        """
-        vpc_id = self._scope.vpc_id
-        if vpc_id is None:
-            services = self._observer.collect_services(self._scope.subject).services
-            self.snapshot = services.get(self._scope.subject)
-        elif self._vpcs:
-            self.snapshot = self._vpcs.vpcs.get(vpc_id)
-            self.dns = self._vpcs.dns.get(vpc_id)
-        else:
-
-            def find_dns() -> DnsAttributes | None:
-                self.state = self._store.load(self._scope)
-                record = self.state.record
-                if may_use_stored_dns and record and not record.is_ahead_of(latest):
-                    self.dns = record.dns
-                if self.dns and not is_current(self.dns, self.observed_at):
-                    self.dns = None
-                return self.dns
-
-            self.snapshot = snapshot = self._observer.collect_vpc(self._scope, find_dns)
-            if snapshot and not self.dns:
-                self.dns = _dns(snapshot)
-
-
-def _evaluate_reading(
-    evaluator: ScopeEvaluator, read: ScopeReading, changes: Sequence[Change], policy_units: int
-) -> ScopeResult:
-    assert read.snapshot is not None  # noqa: S101 - as the caller checks
-    settled = all(read.observed_at - each.time > SETTLED for each in changes)
-    observed = evaluator.observe(read.snapshot, changes, read.dns)
-    return evaluator.evaluate(
-        observed, settled=settled, policy_units=policy_units, state=read.state
-    )
-
-
-def _modifies_dns(changes: Iterable[Change]) -> bool:
-    """Whether a change may have modified the DNS attributes of what it concerns."""
-    return any(each.event_name == CHANGE_EVENT for each in changes)
+    modified = any(each.event_name == CHANGE_EVENT for each in changes)
+    return not modified and not _are_settled(changes, at)
 
 
 def _find_denial(snapshot: Snapshot | EndpointServiceSnapshot) -> str:
     """Return why not even the existence of a scope could be read; "" where it could."""
     reasons = {facet.value: reason for facet, reason in snapshot.unreadable.items()}
     return reasons.get(Facet.VPC) or reasons.get(ServiceFacet.CONFIGURATION) or ""
-
-
-def _dns(snapshot: Snapshot) -> DnsAttributes | None:
-    """Return the DNS attributes that were read with the snapshot."""
-    if Facet.DNS_ATTRIBUTES in snapshot.unreadable:
-        return None
-    vpc = snapshot.vpc
-    return DnsAttributes(vpc.dns_support, vpc.dns_hostnames, snapshot.observed_at)

@@ -19,7 +19,7 @@ from posture.ec2.dns_attributes import CHANGE_EVENT, UNLIMITED, DnsCache
 from posture.ec2.endpoint_services import ServicesSnapshot
 from posture.ec2.errors import describe_failure, is_busy
 from posture.ec2.observer import Observer
-from posture.ec2.region import RegionSnapshot, VpcListing
+from posture.ec2.region import RegionSnapshot, VpcListing, measure_size
 from posture.errors import describe_error
 from posture.evaluation.missed_changes import MissedChanges
 from posture.evaluation.scope import (
@@ -171,7 +171,7 @@ class RegionSweep:
                     is_new=each.scope not in records,
                     policy_units=FIRST_POLICY_UNITS,
                 )
-                for each in observed
+                for each in sorted(observed, key=lambda it: measure_size(it.snapshot))
                 if each.scope not in same
             }
             result = _run_tasks(self.region, tasks, same, deadline or Deadline())

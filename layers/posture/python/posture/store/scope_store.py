@@ -72,6 +72,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 PUT_BACK_BY = "who put it back is known now"
 UNRESOLVED_ITEMS = KeyRange("item", "#", "}")  # the scope record, and the findings before RESOLVED
+DNS_ATTRIBUTES = ("scope", "item", "observed_at", "revision", "shared_at", "dns")
 MAX_FORMER = 1_000  # items of a former version that one evaluation rewrites
 
 
@@ -294,6 +295,15 @@ class Store(StoredTable):
         """
         item = self._get(record_key(scope))
         return parse_scope_record(item) if item else None
+
+    def load_dns_records(self, scopes: Iterable[Scope]) -> tuple[ScopeRecord, ...]:
+        """Read the times and the DNS attributes of the records of many scopes, consistently.
+
+        Raises:
+            CorruptItemError: one of them cannot be read.
+        """
+        keys = [{"scope": str(each), "item": RECORD_KEY} for each in scopes]
+        return tuple(map(parse_scope_record, self._get_all(keys, attributes=DNS_ATTRIBUTES)))
 
     def load_region_records(self, region: Region) -> tuple[ScopeRecord, ...]:
         """Read the records of all scopes of a region that exist as far as is known.

@@ -1,0 +1,108 @@
+"""Stored DNS attributes are used where no call can have modified them, and nowhere else."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from monitor_stage import Stage
+from posture.evaluation.changes import BatchResult
+from posture.model.dns import DnsAttributes
+from posture.store.scope_store import WriteOutcome
+
+ASKED = "DescribeVpcAttribute"
+
+
+@pytest.fixture
+def observed(stage: Stage) -> Stage:
+    """Return a stage whose VPCs have been observed, with their DNS attributes."""
+    stage.sweep()
+    stage.clock.time += timedelta(minutes=5)
+    return stage
+
+
+def evaluate(stage: Stage, *records: Any) -> tuple[BatchResult, int]:
+    """Evaluate records; return the result, and how often a DNS attribute was read."""
+    calls = stage.network.record_calls()
+    result = stage.evaluate(*records)
+    assert result.failed == ()
+    return result, calls.count(ASKED)
+
+
+def load_dns(stage: Stage) -> DnsAttributes:
+    """Load what is stored of the full VPC."""
+    record = stage.store.load_record(stage.network.scope)
+    assert record
+    assert record.dns
+    return record.dns
+
+
+def disable_hostnames(stage: Stage) -> None:
+    """Disable DNS hostnames in the full VPC, on the trail."""
+    stage.alice.modify_vpc_attribute(VpcId=stage.network.vpc, EnableDnsHostnames={"Value": False})
+
+
+def test_the_first_evaluation_of_another_change_uses_them(observed: Stage) -> None:
+    """The second evaluation, five minutes later, reads them again."""
+    before = load_dns(observed)
+    observed.open_group()
+    records = observed.taken()
+    first, asked = evaluate(observed, *records)
+    assert [each.outcome for each in first.results] == [WriteOutcome.COMMITTED]
+    assert (asked, load_dns(observed)) == (0, before)
+    observed.clock.time += timedelta(minutes=5)
+    _, asked = evaluate(observed, *records)
+    assert asked == 2
+    assert load_dns(observed).observed_at > before.observed_at
+
+
+def test_the_call_that_modifies_them_has_them_read(observed: Stage) -> None:
+    """Alone, and beside another change of the VPC."""
+    disable_hostnames(observed)
+    observed.open_group()
+    _, asked = evaluate(observed, *observed.taken())
+    assert (asked, load_dns(observed).hostnames) == (2, False)
+
+
+@pytest.mark.parametrize("age", [timedelta(hours=35), timedelta(hours=37)])
+def test_they_are_used_for_36_hours(observed: Stage, age: timedelta) -> None:
+    """As in a sweep."""
+    observed.clock.time += age
+    observed.open_group()
+    _, asked = evaluate(observed, *observed.taken())
+    assert asked == (0 if age < timedelta(hours=36) else 2)
+
+
+def test_vpcs_read_together_use_them_each_for_itself(observed: Stage) -> None:
+    """Of two VPCs of a batch, only the one whose attributes were modified is asked for them."""
+    observed.alice.modify_vpc_attribute(
+        VpcId=observed.network.bare, EnableDnsHostnames={"Value": False}
+    )
+    observed.open_group()
+    result, asked = evaluate(observed, *observed.taken())
+    assert (len(result.results), asked) == (2, 2)
+
+
+def test_attributes_that_are_modified_meanwhile_are_read(observed: Stage) -> None:
+    """Another evaluation stores later ones while this one reads the rest of the VPC."""
+    observed.open_group()
+    records = observed.taken()
+    others: list[BatchResult] = []
+
+    def interfere(**_: Any) -> None:
+        events.unregister(name, interfere)
+        later = observed.clock.time
+        observed.clock.time -= timedelta(seconds=20)  # its snapshot is a little older than ours
+        disable_hostnames(observed)
+        others.append(observed.evaluate())
+        observed.clock.time = later
+
+    # The interfaces are read last, when the stored attributes have been found.
+    name = "before-call.ec2.DescribeNetworkInterfaces"
+    events = observed.network.ec2.meta.events
+    events.register_first(name, interfere)
+    result, asked = evaluate(observed, *records)
+    assert [each.outcome for each in others[0].results] == [WriteOutcome.COMMITTED]
+    assert [each.outcome for each in result.results] == [WriteOutcome.COMMITTED]
+    assert (asked, load_dns(observed).hostnames) == (4, False)
+    assert observed.about(observed.network.group)

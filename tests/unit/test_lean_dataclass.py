@@ -3,11 +3,14 @@
 import copy
 import dataclasses
 import pickle
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import posture
 from posture.lean_dataclass import dataclass as lean
 
 Decorate = Callable[..., Any]
@@ -130,3 +133,12 @@ def test_methods_are_compiled_with_the_first_instance(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("builtins.exec", refuse)
     declare(lean)
+
+
+def test_every_frozen_class_of_the_layer_is_one() -> None:
+    """One that is not costs each cold start two thirds of a millisecond."""
+    standard = re.compile(r"^from dataclasses import .*\bdataclass\b", re.MULTILINE)
+    assert standard.search("from dataclasses import dataclass, field\n")
+    for path in Path(posture.__file__).parent.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not (standard.search(text) and "frozen=True" in text), path

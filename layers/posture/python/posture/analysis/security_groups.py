@@ -7,10 +7,10 @@ https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.gates import HTTPS
+from posture.lean_dataclass import dataclass
 from posture.model.network import Network, PrefixList, SecurityGroup, SecurityGroupRule
 
 ALL = "-1"

@@ -7,13 +7,13 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from posture.changes.cloudtrail import parse_record
 from posture.changes.record_shapes import parse_account_id
 from posture.changes.tampering import WRAPPER, is_tampering, parse_tampering
 from posture.errors import MalformedChangeError
+from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 
 GZIP = b"\x1f\x8b"

@@ -7,7 +7,6 @@ its batch. The queue hands out a failed message again, and at last to its dead-l
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -16,6 +15,7 @@ from posture.changes.batch import ChangeBatch, ReceivedChange, RejectedRecord, p
 from posture.errors import describe_error
 from posture.evaluation.batch import CAUGHT, BatchEvaluation, EvaluationPorts, Failures
 from posture.evaluation.scope import ScopeResult
+from posture.lean_dataclass import dataclass
 from posture.model.change import Change, ChangeOutcome
 from posture.model.scope import Region, Scope
 from posture.runtime.deadline import Deadline
@@ -156,9 +156,9 @@ class Evaluator:
         Its alarm is raised when none comes out here, whatever lost it: the trail, EventBridge, the
         queue, this function, its access to EC2 or to the findings table.
         """
-        own = frozenset({self._ports.own_vpc} - {""})
+        own, home = frozenset({self._ports.own_vpc} - {""}), self._ports.observer.region
         for change in (each.change for each in applied if each.change.event_id not in failures):
-            if change.event_name == HEARTBEAT and change.vpc_ids == own:
+            if change.event_name == HEARTBEAT and change.vpc_ids == own and change.region == home:
                 yield (self._ports.observer.now() - change.time).total_seconds()
 
     def _drop_unmonitored(self, batch: ChangeBatch) -> ChangeBatch:

@@ -9,13 +9,14 @@ would need the fact is unknown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from aws_lambda_powertools import Logger
 
 from posture.changes.batch import ReceivedChange, RejectedRecord, parse_sqs_event
 from posture.errors import CorruptItemError, SurveyIncompleteError
+from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.model.instant import format_iso
 from posture.model.scope import Region

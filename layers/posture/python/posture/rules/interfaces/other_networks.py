@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from ipaddress import ip_network
 
@@ -18,6 +18,7 @@ from posture.analysis.security_groups import (
 )
 from posture.analysis.services import find_port
 from posture.edits.edit import Edit
+from posture.lean_dataclass import dataclass
 from posture.model.network import (
     Endpoint,
     Facet,

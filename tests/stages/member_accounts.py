@@ -42,13 +42,13 @@ class Organization:
             account: build_sample_network(self.client(account)) for account in (ONE, OTHER)
         }
 
-    def client(self, account: str) -> Any:
-        """Return an EC2 client of a member's own administrator."""
+    def client(self, account: str, service: str = "ec2") -> Any:
+        """Return a client of a member's own administrator."""
         role = f"arn:aws:iam::{account}:role/Admin"
         sts = boto3.client("sts", region_name=REGION)
         made = sts.assume_role(RoleArn=role, RoleSessionName="admin")["Credentials"]
         return boto3.client(
-            "ec2",
+            service,
             region_name=REGION,
             aws_access_key_id=made["AccessKeyId"],
             aws_secret_access_key=made["SecretAccessKey"],
@@ -68,9 +68,10 @@ class Organization:
         """Open a member's endpoint service to all principals; return it and the call's record."""
         trail: list[dict[str, Any]] = []
         ec2 = self.client(account)
-        made = ec2.create_vpc_endpoint_service_configuration(
-            NetworkLoadBalancerArns=[self.stage.load_balancer()]
-        )
+        balancer = self.client(account, "elbv2").create_load_balancer(
+            Name="nlb", Type="network", Subnets=[self.networks[account].subnet]
+        )["LoadBalancers"][0]["LoadBalancerArn"]
+        made = ec2.create_vpc_endpoint_service_configuration(NetworkLoadBalancerArns=[balancer])
         record_calls(ec2, ApiCaller(account, "NetworkAdmin", "bob"), trail.append)
         service = made["ServiceConfiguration"]["ServiceId"]
         ec2.modify_vpc_endpoint_service_permissions(ServiceId=service, AddAllowedPrincipals=["*"])
@@ -97,6 +98,7 @@ class Organization:
             store=stage.store,
             baselines=BaselineTable(stage.dynamodb, TABLES.baseline),
             rejections=Rejections(stage.dynamodb, TABLES.history),
+            own_vpc=stage.network.vpc,
         )
         return Evaluator(ports).evaluate(batch(*records))
 

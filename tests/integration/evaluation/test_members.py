@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.iam import models
 
 from member_accounts import ACCESS, ONE, OTHER, Organization
-from monitor_stage import HOME, Stage, event
+from monitor_stage import HOME, Stage, attribute_change, event
 from posture.ec2.members import assume_member_roles
 from posture.errors import SweepIncompleteError
 from posture.model.finding import FindingStatus
@@ -23,6 +24,9 @@ from sample_network import ACCOUNT, REGION
 def organization(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Organization]:
     """Return an organization of three accounts."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    # Each account has resources of its own, by the keys of a request; others are the monitor's.
+    monkeypatch.delenv("MOTO_ACCOUNT_ID")
+    monkeypatch.setattr(models, "DEFAULT_ACCOUNT_ID", ACCOUNT)
     forget: Callable[[], None] = clients.session.cache_clear
     forget()
     yield Organization(stage)
@@ -75,6 +79,28 @@ def test_an_event_is_about_the_account_that_it_comes_from(organization: Organiza
     assert organization.findings(ONE) == []
     assert organization.evaluate(json.dumps(forged | {"account": ONE})) == ()
     assert organization.findings(ONE)
+
+
+def test_a_member_that_names_the_vpc_of_another_changes_no_verdict_there(
+    organization: Organization,
+) -> None:
+    """Its events are about its own account, which has no such VPC; nor are they a heartbeat."""
+    organization.sweep()
+    theirs = organization.networks[OTHER].vpc
+    before = organization.findings(OTHER)
+    record = attribute_change(theirs) | {"recipientAccountId": ONE}
+    record["requestParameters"] |= {"enableDnsHostnames": {"value": False}}
+    own = attribute_change(organization.stage.network.vpc) | {
+        "eventID": "tag",
+        "eventName": "CreateTags",
+        "recipientAccountId": ONE,
+    }
+    result = organization.run(record, own)
+    assert (result.failed, result.heartbeat_delays) == ((), ())
+    assert organization.of(Scope(ONE, REGION, theirs), FindingStatus.OPEN) == []
+    after = organization.findings(OTHER)
+    assert [(it.id, it.verdict) for it in after] == [(it.id, it.verdict) for it in before]
+    assert [it.opened_by.cause for it in after] == [None] * len(before)  # at most a candidate
 
 
 @pytest.mark.parametrize("detail", [{}, [], "x", {"eventSource": "ec2.amazonaws.com"}])

@@ -65,7 +65,17 @@ class MeteredAws(SyntheticAws):
             items = answer.get("Items", [answer["Item"]] if "Item" in answer else [])
             units = max(1, ceil(sum(map(measure_item, items)) / READ))
             self.units["read"] += units * (1.0 if request.get("ConsistentRead") else 0.5)
+        elif operation == "BatchGetItem":
+            ((table, wanted),) = request["RequestItems"].items()
+            units = sum(self._count_get(table, key) for key in wanted["Keys"])
+            self.units["read"] += units * (1.0 if wanted.get("ConsistentRead") else 0.5)
+        elif operation == "TransactWriteItems":
+            deleted = [each["Delete"] for each in request["TransactItems"] if "Delete" in each]
+            self.units["write"] += self._factor * len(deleted)
         return answer
+
+    def _count_get(self, table: str, key: Json) -> int:
+        return max(1, ceil(measure_item(self._find(table, key)) / READ))
 
     def _put(self, table: str, item: Json) -> None:
         super()._put(table, item)

@@ -96,6 +96,7 @@ class SyntheticAws:
         self._rows = rows
         self._shared = shared
         self._bytes: dict[Any, bytes] = {}
+        self._positions: dict[tuple[str, int], dict[str, list[int]]] = {}
         self._model = session.client("ec2", region_name=REGION).meta.service_model
         session.events.register_first("before-send", cast("Any", self._intercept))
 
@@ -111,6 +112,7 @@ class SyntheticAws:
                 each for each in routes if each.get("DestinationCidrBlock") != "0.0.0.0/0"
             ]
         self._bytes.clear()
+        self._positions.clear()
 
     def answer(self, service: str, operation: str, request: str) -> tuple[int, bytes]:
         """Return the status and body of the answer to a request body."""
@@ -144,10 +146,12 @@ class SyntheticAws:
     def _call_ec2(self, operation: str, query: Mapping[str, str]) -> bytes:
         key = (operation, tuple(sorted(query.items())))
         if key not in self._bytes:
-            self._bytes[key] = self._render(operation, query)
+            self._bytes[key] = self._render(operation, query, self._rows)
         return self._bytes[key]
 
-    def _render(self, operation: str, query: Mapping[str, str]) -> bytes:
+    def _render(
+        self, operation: str, query: Mapping[str, str], all_rows: Mapping[str, list[Json]]
+    ) -> bytes:
         shape = self._model.operation_model(operation).output_shape
         if operation in SHARED:
             name = query.get("PrefixListId", "")
@@ -159,13 +163,27 @@ class SyntheticAws:
         if operation not in LISTS:
             return _xml(operation, shape, {})
         wanted = {value for name, value in query.items() if ".Value." in name}
-        rows = [row for row in self._rows[operation] if not wanted or wanted & _ids(row)]
+        rows = all_rows[operation]
+        if wanted:
+            positions = self._index(operation, rows)
+            found = {at for each in wanted for at in positions.get(each, ())}
+            rows = [rows[at] for at in sorted(found)]
         start = int(query.get("NextToken", 0))
         end = start + int(query.get("MaxResults", PAGES.get(operation, 1000)))
         page: Json = {LISTS[operation]: rows[start:end]}
         if end < len(rows):
             page["NextToken"] = str(end)
         return _xml(operation, shape, page)
+
+    def _index(self, operation: str, rows: list[Json]) -> Mapping[str, list[int]]:
+        """Return the positions of the rows that name an id, by id."""
+        index = self._positions.get((operation, id(rows)))
+        if index is None:
+            index = self._positions[operation, id(rows)] = defaultdict(list)
+            for at, row in enumerate(rows):
+                for each in _ids(row):
+                    index[each].append(at)
+        return index
 
     def _call_dynamodb(self, operation: str, request: Json) -> Json:  # noqa: C901, PLR0912 - one branch per operation
         if operation == "GetItem":
@@ -228,6 +246,7 @@ class SyntheticAws:
 
         functions = {
             "absent": lambda name: names[name] not in item,
+            "present": lambda name: names[name] in item,
             "contains": lambda name, part: find(part) in (find(name) or ""),
             "compare": compare,
         }
@@ -278,6 +297,7 @@ class SyntheticAws:
 def _compile_condition(condition: str) -> CodeType:
     """Compile a condition expression as Python: function calls with `and`, `or` and brackets."""
     text = re.sub(r"attribute_not_exists\((#\w+)\)", r"absent('\1')", condition)
+    text = re.sub(r"attribute_exists\((#\w+)\)", r"present('\1')", text)
     text = re.sub(r"contains\((#\w+), (:\w+)\)", r"contains('\1', '\2')", text)
     text = re.sub(r"([#:]\w+) (<=|<|>|=) ([#:]\w+)", r"compare('\1', '\2', '\3')", text)
     return compile(text.replace("AND", "and").replace("OR", "or") or "True", "condition", "eval")

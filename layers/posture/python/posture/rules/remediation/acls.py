@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from posture.analysis.acls import ALL, TCP, partition_by_entry, split_ports
-from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.acls import ALL, TCP, SelectedEntries
+from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.edits.edit import CreateNetworkAclEntry, Edit, PortRange
 from posture.lean_dataclass import dataclass
 from posture.model.network import AclEntry, Network, NetworkAcl, Snapshot
 
 FINAL = 32767  # the number of the final deny
 STEP = 10
+# An ACL within AWS's quota of 40 entries a direction takes 3,240. Beyond, all peers are let in.
+MOST_COMPARISONS = 20_000
 MOST_BLOCKS = 5  # an ACL has room for 20 entries a direction
 EVERYWHERE = ((IPV4, ip_network("0.0.0.0/0")), (IPV6, ip_network("::/0")))
 
@@ -76,15 +78,14 @@ def _widen(snapshot: Snapshot, denied: AddressSet) -> Iterable[Network]:
 
 def _find_denied(acl: NetworkAcl, opening: Opening, peers: AddressSet) -> AddressSet:
     """Return the peers that an ACL denies on some of the ports."""
-    ranges = split_ports(acl, opening.ports, egress=opening.egress)
+    selected = SelectedEntries.of(acl, peers, egress=opening.egress)
+    if selected.count_comparisons() > MOST_COMPARISONS:
+        return peers
     return AddressSet.union(
-        [NOTHING]
-        + [
-            each.addresses
-            for first, _ in ranges
-            for each in partition_by_entry(acl, peers, first, egress=opening.egress)
-            if not each.allowed
-        ]
+        each.addresses
+        for first, _ in selected.split_ports(opening.ports)
+        for each in selected.partition(first)
+        if not each.allowed
     )
 
 

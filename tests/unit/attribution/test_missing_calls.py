@@ -138,6 +138,15 @@ def test_what_could_not_be_read_is_no_difference() -> None:
     assert not find(before, build_snapshot(unreadable={Facet.ENDPOINTS: "denied"}))
 
 
+@pytest.mark.parametrize("name", ["dns_support", "dns_hostnames"])
+def test_what_was_not_read_yet_is_no_difference(name: str) -> None:
+    """DNS attributes are read in rotation, 200 VPCs in a sweep."""
+    unread: dict[str, Any] = {name: None}
+    before, after = build_snapshot(vpc=replace(VPC, **unread)), build_snapshot()
+    assert not find(before, after)
+    assert not find(after, before)
+
+
 def test_tags_tell_nothing() -> None:
     """AWS sets tags, too."""
     tagged = build_snapshot(vpc=replace(VPC, tags={"env": "prod"}))

@@ -38,6 +38,7 @@ CHANGED_BY_CALLS: Mapping[str, frozenset[str]] = {
     "prefix_lists": frozenset({"cidrs"}),
     "service": frozenset({"acceptance_required", "principals"}),
 }
+DNS_ATTRIBUTES = ("dns_support", "dns_hostnames")
 WHOLE_SCOPE = frozenset({"vpc", "service"})  # the parts whose id is that of the scope
 LIVING = frozenset({"available", "pending", "pendingacceptance"})  # what EC2 does not remove itself
 
@@ -87,6 +88,8 @@ def _happens_by_itself(difference: Difference, before: AnySnapshot, after: AnySn
     if not (isinstance(before, Snapshot) and isinstance(after, Snapshot)):
         return False
     name, element = difference.id, difference.element
+    if difference.name in DNS_ATTRIBUTES:  # read in rotation: in one of them they were not yet
+        return None in [getattr(each.vpc, difference.name) for each in (before, after)]
     if isinstance(element, Route):
         # The route of a deleted target is a blackhole from then on. Local routes follow the CIDR
         # blocks, and others are propagated.

@@ -6,22 +6,25 @@ CloudTrail delivers most events within 15 minutes, so the first sweep after half
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from aws_lambda_powertools import Logger
 
+from posture.ec2.describe import chunked
 from posture.evaluation.scope import ScopeResult
 from posture.model.finding import Finding, Step
 from posture.model.scope import Region, Scope
 from posture.runtime.clock import TimeSource
 from posture.store.pending_causes import PendingCause, PendingCauses
 from posture.store.scope_store import Store, WriteOutcome
+from posture.store.snapshots import StoredSnapshot
 
 WAIT = timedelta(minutes=30)  # for events, and for their second evaluation
 CONSISTENT = timedelta(minutes=6)  # EC2's answers may be five minutes old (docs/decisions/0040)
 FOUND = frozenset({Step.OPENED, Step.CHANGED, Step.RESOLVED})
 MAX_NAMED = 5  # changes that a log line names
+TOGETHER = 25  # scopes whose snapshots are in memory at once
 
 logger = Logger()
 
@@ -36,28 +39,33 @@ class MissedChanges:
 
     def note(self, results: Iterable[ScopeResult], known: Container[Scope]) -> None:
         """Note what a sweep found in known scopes, where only a call that is not known does it."""
+        found: dict[Scope, list[Finding]] = {}
         for result in results:
             if result.outcome is not WriteOutcome.COMMITTED or result.scope not in known:
                 continue
             findings = [it.finding for it in result.transitions if it.step in FOUND]
-            unknown = [each for each in findings if not each.caused_by.possible]
-            if not unknown:
-                continue
-            at = unknown[0].updated_at
+            if unknown := [each for each in findings if not each.caused_by.possible]:
+                found[result.scope] = unknown
+        for part in chunked(tuple(found), TOGETHER):
             try:
-                if changed := self._find_changes(result.scope, at):
-                    keys = [(each.rule, each.resource) for each in unknown]
-                    self._pending.add(PendingCause(result.scope, at, keys, changed))
+                self._note_together({scope: found[scope] for scope in part})
             except Exception:
-                logger.exception("cause not looked for", extra={"scope": str(result.scope)})
+                extra = {"scopes": [str(each) for each in part]}
+                logger.exception("causes not looked for", extra=extra)
 
-    def _find_changes(self, scope: Scope, at: datetime) -> list[str]:
-        """Find what a call must have changed in a scope that was evaluated just now."""
-        load = self._store.snapshots.load
-        after = load(scope, at)
-        before = load(scope, after.previous) if after and after.previous else None
-        if after is None or before is None:
-            return []
+    def _note_together(self, found: Mapping[Scope, Sequence[Finding]]) -> None:
+        """Note what was found in scopes that were evaluated just now."""
+        load = self._store.snapshots.load_many
+        after = load((scope, its[0].updated_at) for scope, its in found.items())
+        before = load((scope, it.previous) for scope, it in after.items() if it.previous)
+        for scope, was in before.items():
+            its = found[scope]
+            if changed := self._find_changes(was, after[scope]):
+                keys = [(each.rule, each.resource) for each in its]
+                self._pending.add(PendingCause(scope, its[0].updated_at, keys, changed))
+
+    def _find_changes(self, before: StoredSnapshot, after: StoredSnapshot) -> list[str]:
+        """Find what a call must have changed between two snapshots of a scope."""
         # Imported where it is needed: most sweeps find nothing.
         from posture.attribution.missing_calls import find_missing_calls  # noqa: PLC0415
 

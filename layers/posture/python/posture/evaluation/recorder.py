@@ -24,6 +24,7 @@ from posture.model.verdict import Verdict
 from posture.rules.rule import VpcContext
 from posture.runtime.code_version import compute_code_digest
 from posture.store.baselines import AppliedBaseline, BaselineTable
+from posture.store.resource_ids import find_resource_ids
 from posture.store.scope_record import ScopeRecord, digest_changes
 from posture.store.scope_store import ScopeState, Store
 from posture.store.snapshots import KEPT, Remembered, StoredSnapshot
@@ -267,6 +268,12 @@ class Recorder:
         if self._amended is None:
             self._amended = self._get_finder().amend(state)
         return self._amended
+
+    def find_former_ids(self, state: ScopeState) -> frozenset[str] | None:
+        """Find the ids that led to the scope in the stored snapshot, where that has been read."""
+        at = state.record.snapshot_at if state.record else None
+        stored = self._loaded.get(at) if at else None
+        return find_resource_ids(stored.snapshot) if stored and stored.snapshot else None
 
     def load(self, at: datetime) -> StoredSnapshot | None:
         """Load a stored snapshot of the scope, once."""

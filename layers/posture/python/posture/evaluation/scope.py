@@ -29,7 +29,7 @@ from posture.model.change import Change
 from posture.model.dns import DnsAttributes
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.finding import Transition
-from posture.model.network import EndpointType, Facet, Snapshot
+from posture.model.network import EndpointType, Snapshot
 from posture.model.region_access import AnySnapshot, RegionAccess
 from posture.model.scope import NO_NAMES, Scope, ScopeNames
 from posture.model.verdict import Verdict
@@ -48,7 +48,7 @@ from posture.runtime.clock import TimeSource
 from posture.runtime.code_version import compute_code_digest
 from posture.store.baselines import BaselineTable
 from posture.store.last_observed import Observation
-from posture.store.resource_ids import collect_resource_ids, collect_service_ids
+from posture.store.resource_ids import find_resource_ids
 from posture.store.scope_record import CLOCK_TOLERANCE, Json, ScopeRecord
 from posture.store.scope_store import (
     Evaluation,
@@ -70,13 +70,6 @@ EXEMPT = "exempt"
 ATTEMPTS = 3  # with later facts of the shared network each time
 POLICY_RULES = frozenset(each.id for each in endpoint_policies.RULES)
 FIRST_POLICY_UNITS = VPC_POLICY_UNITS // 8  # a VPC whose policies take more is evaluated last
-# Where one of these is denied, the ids that lead to the scope are not all known.
-IDENTIFYING = frozenset(Facet) - {
-    Facet.DNS_ATTRIBUTES,
-    Facet.PREFIX_LISTS,
-    Facet.AWS_PREFIX_LISTS,
-    Facet.SERVICES,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,13 +431,14 @@ class ScopeEvaluator:
             observation.observed_at,
             coverage=results.coverage,
             dns=observation.dns,
-            resource_ids=_resource_ids(observed.snapshot),
+            resource_ids=find_resource_ids(observed.snapshot),
             snapshot_digest=observation.snapshot_digest if results.repeatable else "",
             verdicts=results.verdicts,
             passed=results.list_passed(state.record),
             latest=self.latest(),
             shared=facts.used if facts else None,
             remember=recorder.remember,
+            find_former_ids=recorder.find_former_ids,
         )
         recorded = self._store.record(
             evaluation,
@@ -568,15 +562,6 @@ def _list_with_requests(changes: Sequence[Change]) -> frozenset[str]:
 def _find_oldest(changes: Iterable[Change]) -> datetime | None:
     """Return the time since which evaluations may have seen the effect of the changes."""
     return min((each.time - READING for each in changes), default=None)
-
-
-def _resource_ids(snapshot: AnySnapshot) -> frozenset[str] | None:
-    """Return the ids that lead to a scope; None where they are not all known."""
-    if isinstance(snapshot, Snapshot) and IDENTIFYING.isdisjoint(snapshot.unreadable):
-        return collect_resource_ids(snapshot)
-    if isinstance(snapshot, EndpointServiceSnapshot) and not snapshot.unreadable:
-        return collect_service_ids(snapshot)
-    return None
 
 
 def _coverage(context: VpcContext) -> Json | None:

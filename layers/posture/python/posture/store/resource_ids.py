@@ -5,10 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from posture.model.endpoint_service import EndpointServiceSnapshot
-from posture.model.network import Snapshot, TargetKind
+from posture.model.network import Facet, Snapshot, TargetKind
+from posture.model.region_access import AnySnapshot
 
 # The prefix lists of AWS services are left out: they are used in every VPC. The VPC or service
 # itself is among the ids: a call of another account may name it.
+
+# Where one of these is denied, the ids that lead to the scope are not all known.
+IDENTIFYING = frozenset(Facet) - {
+    Facet.DNS_ATTRIBUTES,
+    Facet.PREFIX_LISTS,
+    Facet.AWS_PREFIX_LISTS,
+    Facet.SERVICES,
+}
+
+
+def find_resource_ids(snapshot: AnySnapshot) -> frozenset[str] | None:
+    """Find the ids that lead to a scope; None where they are not all known."""
+    if isinstance(snapshot, Snapshot) and IDENTIFYING.isdisjoint(snapshot.unreadable):
+        return collect_resource_ids(snapshot)
+    if isinstance(snapshot, EndpointServiceSnapshot) and not snapshot.unreadable:
+        return collect_service_ids(snapshot)
+    return None
 
 
 def collect_resource_ids(snapshot: Snapshot) -> frozenset[str]:

@@ -36,23 +36,37 @@ class ResourceIndex(StoredTable):
     """The ownership table, which holds the scopes of each id."""
 
     def remember(
-        self, scope: Scope, ids: frozenset[str], observed_at: datetime, *, new: bool = False
+        self,
+        scope: Scope,
+        ids: frozenset[str],
+        observed_at: datetime,
+        former: frozenset[str] | None = None,
     ) -> None:
         """Make these ids, and no others, lead to the scope; a failed call may be repeated."""
-        self.put(self.list_changes(scope, ids, observed_at, new=new))
+        self.put(self.list_changes(scope, ids, observed_at, former))
 
     def list_changes(
-        self, scope: Scope, ids: frozenset[str], observed_at: datetime, *, new: bool = False
+        self,
+        scope: Scope,
+        ids: frozenset[str],
+        observed_at: datetime,
+        former: frozenset[str] | None = None,
     ) -> tuple[Item, ...]:
         """List the items to put so that these ids, and no others, lead to the scope.
 
         Only differences are listed. An id that is gone stays for `KEPT`, because events about it
         may still arrive.
 
-        Nothing is read of a `new` scope. Ids that a failed evaluation of it left are ended by the
-        monthly comparison.
+        Args:
+            scope: The scope.
+            ids: The ids.
+            observed_at: When they led to it.
+            former: The ids that led to it before, none for a new scope; None reads them. Ids that a
+                failed evaluation left are then ended by the monthly comparison.
         """
-        known = {} if new else dict(self._known(scope))
+        known: Mapping[str, object] = (
+            dict(self._known(scope)) if former is None else dict.fromkeys(former)
+        )
         expires_at = int((observed_at + KEPT).timestamp())
         found = sorted(each for each in ids if each not in known or known[each] is not None)
         gone = sorted(each for each, ends in known.items() if ends is None and each not in ids)

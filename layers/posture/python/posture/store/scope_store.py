@@ -120,6 +120,8 @@ class Evaluation:
         shared: What it used of the shared network; None where that is not read.
         remember: Returns what is stored of the snapshot with the transitions from a state; None
             leaves what is stored as it is.
+        find_former_ids: Returns the ids of the stored snapshot where that has been read; None where
+            it has not.
     """
 
     scope: Scope
@@ -134,6 +136,7 @@ class Evaluation:
     latest: datetime = ANY_TIME
     shared: UsedNetwork | None = None
     remember: Callable[[ScopeState, Sequence[Transition]], Remembered] | None = None
+    find_former_ids: Callable[[ScopeState], frozenset[str] | None] | None = None
 
     @property
     def shared_at(self) -> datetime | None:
@@ -403,13 +406,20 @@ class Store(StoredTable):
         return True
 
     def _list_index_changes(self, state: ScopeState, evaluation: Evaluation) -> tuple[Item, ...]:
-        """List what is put into the resource index; nothing is read where its digest is stored."""
-        record, ids = state.record, evaluation.resource_ids
-        if ids is None or (record and record.ownership_digest == _digest_ids(evaluation)):
+        """List what is put into the resource index.
+
+        Nothing is read where its digest is stored, or that of the ids of the stored snapshot.
+        """
+        record, ids, at = state.record, evaluation.resource_ids, evaluation.observed_at
+        if ids is None or (record and record.ownership_digest == digest_ids(ids, at)):
             return ()
-        return self.resource_index.list_changes(
-            evaluation.scope, ids, evaluation.observed_at, new=record is None
-        )
+        known: frozenset[str] | None = frozenset()  # of a new scope
+        if record:
+            find = evaluation.find_former_ids
+            known = find(state) if find else None
+            if known is not None and record.ownership_digest != digest_ids(known, at):
+                known = None
+        return self.resource_index.list_changes(evaluation.scope, ids, at, known)
 
     def _commit(
         self,

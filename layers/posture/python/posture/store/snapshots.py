@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -145,6 +146,15 @@ class SnapshotTable(StoredTable):
         item = self._get(snapshot_key(scope, observed_at))
         return parse_snapshot(item) if item and "data" in item else None
 
+    def load_many(self, wanted: Iterable[tuple[Scope, datetime]]) -> dict[Scope, StoredSnapshot]:
+        """Load snapshots of many scopes, one of each; those that cannot be read are left out."""
+        loaded: dict[Scope, StoredSnapshot] = {}
+        for item in self._get_all({"scope": str(it), "item": _name(at)} for it, at in wanted):
+            with suppress(CorruptItemError):
+                stored = parse_snapshot(item)
+                loaded[stored.scope] = stored
+        return loaded
+
     def build_writes(
         self, scope: Scope, remembered: Remembered, former: datetime | None, at: datetime
     ) -> tuple[TransactWriteItemTypeDef, ...]:
@@ -181,7 +191,11 @@ class SnapshotTable(StoredTable):
 
 def snapshot_key(scope: Scope, observed_at: datetime) -> dict[str, Any]:
     """Return the key of the snapshot that was taken at a time."""
-    return serialize({"scope": str(scope), "item": f"{PREFIX}{format_iso(observed_at)}"})
+    return serialize({"scope": str(scope), "item": _name(observed_at)})
+
+
+def _name(observed_at: datetime) -> str:
+    return f"{PREFIX}{format_iso(observed_at)}"
 
 
 def build_item(stored: StoredSnapshot, former_at: datetime | None = None) -> dict[str, Any] | None:

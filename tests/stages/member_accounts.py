@@ -47,13 +47,13 @@ class Organization:
         role = f"arn:aws:iam::{account}:role/Admin"
         sts = boto3.client("sts", region_name=REGION)
         made = sts.assume_role(RoleArn=role, RoleSessionName="admin")["Credentials"]
-        return boto3.client(
-            service,
+        session: Any = boto3.Session(
+            made["AccessKeyId"],
+            made["SecretAccessKey"],
+            made["SessionToken"],
             region_name=REGION,
-            aws_access_key_id=made["AccessKeyId"],
-            aws_secret_access_key=made["SecretAccessKey"],
-            aws_session_token=made["SessionToken"],
         )
+        return session.client(service)
 
     def open_group(self, account: str) -> dict[str, Any]:
         """Open a member's endpoint to 0.0.0.0/0; return the call's record."""

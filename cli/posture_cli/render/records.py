@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from itertools import islice
@@ -18,20 +19,9 @@ Record = Mapping[str, Any]
 CHUNK = 1_000  # rows of a table that are aligned together
 HEADINGS = {"looks_at": "evaluates", "listened_to": "handled"}
 MARKUP = re.compile(r"[\\`*_{}\[\]()#|~!]")
-# A spreadsheet would execute it, in some languages also with full-width characters.
-# https://owasp.org/www-community/attacks/CSV_Injection
-FORMULA = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\N{FULLWIDTH EQUALS SIGN}",
-    "\N{FULLWIDTH PLUS SIGN}",
-    "\N{FULLWIDTH HYPHEN-MINUS}",
-    "\N{FULLWIDTH COMMERCIAL AT}",
-)
+# A spreadsheet would execute it, in some languages also with full-width characters, in some
+# programs also after spaces. https://owasp.org/www-community/attacks/CSV_Injection
+FORMULA = "=+-@\t\r"
 CELL = 32_767  # characters that a cell of a spreadsheet holds
 CUT = " … (cut; JSON has all of it)"
 # Columns that are members of a nested value.
@@ -177,7 +167,8 @@ def format_cell(value: object) -> str:
 
 def _escape_formula(cell: str) -> str:
     """Return a cell that a spreadsheet takes for text, and whole."""
-    text = f"'{cell}" if cell.startswith(FORMULA) else cell
+    first = unicodedata.normalize("NFKC", cell.lstrip()[:1])
+    text = f"'{cell}" if first and first in FORMULA else cell
     return text if len(text) <= CELL else text[: CELL - len(CUT)] + CUT
 
 

@@ -93,7 +93,9 @@ def test_csv_holds_no_cell_that_is_too_long(capsys: pytest.CaptureFixture[str]) 
     assert row["summary"].endswith("x … (cut; JSON has all of it)")
 
 
-@pytest.mark.parametrize("formula", ["=1+1", "+cmd", "-2", "@SUM(A1)", FULL_WIDTH])
+@pytest.mark.parametrize(
+    "formula", ["=1+1", "+cmd", "-2", "@SUM(A1)", FULL_WIDTH, " =1+1", "\N{SMALL PLUS SIGN}1"]
+)
 def test_csv_holds_no_formula(formula: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A cell that a spreadsheet would execute is marked as text."""
     write_records([record(formula)], COLUMNS, Output.CSV)

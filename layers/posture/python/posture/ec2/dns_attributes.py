@@ -67,7 +67,7 @@ def read_attributes(
     keys = [(vpc_id, attribute) for vpc_id in vpc_ids for attribute in ATTRIBUTES]
     values = read_concurrently(
         {key: partial(_read_attribute, ec2, *key) for key in keys},
-        at_once=ec2.meta.config.max_pool_connections,
+        at_once=ec2.meta.config.max_pool_connections,  # type: ignore[attr-defined]
     )
     return {
         vpc_id: _join([values[vpc_id, each] for each in ATTRIBUTES], observed_at)

@@ -73,7 +73,7 @@ mutants: $(DEV) ## plant faults in the pure core, each of which the tests must n
 
 MUTANTS ?= 4
 mutants-sample: $(COSMIC_RAY) ## let cosmic-ray plant MUTANTS=4 faults in each module, chosen by SEED=0
-	PYTHONPATH=tests $(BIN)/python tests/mutation/sample.py $(MUTANTS) $(SEED)
+	PYTHONPATH=tests $(BIN)/python tests/mutation/sample.py $(MUTANTS) $(SEED) $(MODULES)
 
 bench: $(DEV) ## measure a burst of changes, a sweep, one change, a cold start and an alert digest
 	$(BIN)/python benchmarks/run.py

@@ -109,13 +109,15 @@ def try_module(copy: Path, module: str, tests: list[str], count: int, seed: int)
 
 
 def main() -> None:
-    """Try COUNT mutants of each module, chosen by SEED."""
-    count, seed = (int(each) for each in (*sys.argv[1:], "4", "0")[:2])
+    """Try COUNT mutants of each module, chosen by SEED; with MODULES, of those that it begins."""
+    count, seed = (int(each) for each in sys.argv[1:3])
+    modules = sys.argv[3] if sys.argv[3:] else ""
     total = Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(ROOT, Path(folder, "copy"), ignore=LEFT_OUT))
         for module, tests in collect_modules().items():
-            total += try_module(copy, module, tests, count, seed)
+            if module.startswith(modules):
+                total += try_module(copy, module, tests, count, seed)
     sys.stdout.write(f"{total['killed']} of {total.total()} noticed\n")
 
 

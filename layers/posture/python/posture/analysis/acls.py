@@ -162,10 +162,11 @@ def cut_range(ports: tuple[int, int], starts: Iterable[int]) -> tuple[tuple[int,
 
 
 def _covers_port(entry: AclEntry, port: int) -> bool:
+    """Whether an entry of all traffic or of TCP concerns a port."""
     if entry.protocol == ALL:
         return True
     low, high = _port_range(entry)
-    return entry.protocol == TCP and low <= port <= high
+    return low <= port <= high
 
 
 def _port_range(entry: AclEntry) -> tuple[int, int]:

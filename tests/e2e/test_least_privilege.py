@@ -82,9 +82,21 @@ def _create_endpoint_service(aws: EmbeddedAws) -> None:
 
 
 def _change_without_event(aws: EmbeddedAws) -> None:
-    """Make a change without an event, so that a sweep updates the resource index."""
-    ec2 = aws.session.client("ec2")
+    """Make a change without an event, so that a sweep updates the resource index.
+
+    Without its stored snapshot, the sweep has to read the index for what it knew of the VPC.
+    """
+    ec2, dynamodb = aws.session.client("ec2"), aws.session.client("dynamodb")
     vpc = ec2.describe_subnets()["Subnets"][0]["VpcId"]
+    table, scope = aws.stack.outputs["FindingsTableName"], f"{aws.account}/{aws.region}/{vpc}"
+    snapshots = dynamodb.query(
+        TableName=table,
+        KeyConditionExpression="#scope = :scope AND begins_with(#item, :snapshot)",
+        ExpressionAttributeNames={"#scope": "scope", "#item": "item"},
+        ExpressionAttributeValues={":scope": {"S": scope}, ":snapshot": {"S": "~snapshot#"}},
+    )["Items"]
+    for each in snapshots:
+        dynamodb.delete_item(TableName=table, Key={it: each[it] for it in ("scope", "item")})
     ec2.create_security_group(GroupName="no-event", Description="no-event", VpcId=vpc)
 
 

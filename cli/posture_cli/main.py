@@ -1,5 +1,6 @@
 """The entry point of the `posture` command."""
 
+import atexit
 import gc
 import sys
 
@@ -15,6 +16,8 @@ GARBAGE_THRESHOLDS = (50_000, 20, 50)
 def run() -> None:
     """Run the command; print an expected error as one sentence instead of a traceback."""
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+    # Searching all that a command read for cycles, when it ends, takes a tenth of a scan.
+    atexit.register(gc.freeze)
     stdout = sys.stdout
     try:
         app()
@@ -29,5 +32,3 @@ def run() -> None:
             raise  # a bug, which needs its traceback
         sys.stderr.write(f"posture: {text}\n")
         sys.exit(exit_codes.ERROR)
-    finally:
-        gc.freeze()  # the process ends: searching all that it read for cycles is a tenth of a scan

@@ -45,7 +45,7 @@ def build_unread_record(unread: UnreadStack, account: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class RecordKind:
-    """What records are, and how those of several stacks are told apart.
+    """What records are, and how to tell those of several stacks apart.
 
     Attributes:
         columns: The columns of a table of a single stack.

@@ -1,4 +1,4 @@
-"""The simulation of an organization, in its smallest form: nothing is lost, nobody is starved."""
+"""The simulation of an organization, in its smallest form: nothing is lost, no account is starved."""
 
 import json
 import subprocess

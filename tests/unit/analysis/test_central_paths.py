@@ -24,6 +24,7 @@ from organization_builders import (
 from posture.analysis.central.answers import CentralPath, StepKind, StepStatus
 from posture.analysis.central.paths import trace_central_paths
 from posture.analysis.coverage import Analysis
+from posture.analysis.gate_work import OVER_LIMIT
 from posture.analysis.path_outcome import PathOutcome
 from posture.model.network import (
     Facet,
@@ -699,6 +700,36 @@ def test_an_acl_that_was_not_read_is_unknown_in_its_account() -> None:
     assert step
     assert step.status is StepStatus.UNKNOWN
     assert step.missing == f"ec2:DescribeNetworkAcls in account {HUB_ACCOUNT}"
+
+
+@pytest.mark.parametrize("of_subnet", [False, True])
+def test_acls_that_are_made_to_be_costly_are_unknown(of_subnet: bool) -> None:
+    """The entries divide client ports, or the addresses of the endpoint's subnet."""
+
+    def restrict(hub: Snapshot) -> Snapshot:
+        acl = hub.network_acls["acl-hub"]
+        first = next(iter(hub.subnets["subnet-hub-a"].blocks)).network_address
+        entries = [
+            replace(
+                (allow if each % 2 else deny)(
+                    each + 1, f"{first + each % 200}/32" if of_subnet else "10.0.0.0/8", egress=True
+                ),
+                protocol="6",
+                from_port=1024 + each * 9,
+                to_port=6_000 + each * 9,
+            )
+            for each in range(200 if of_subnet else 3_000)
+        ]
+        changed = replace(acl, entries=(*acl.entries, *entries))
+        return replace(hub, network_acls={acl.id: changed})
+
+    changed = TRANSIT.edit_vpc(HUB, restrict)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("posture.analysis.central.paths.CROSSING_UNITS", 10_000)
+        path = trace(changed)
+    assert path.status is StepStatus.UNKNOWN
+    named = f"the network ACLs of {SPOKE} and {HUB}" if of_subnet else "the 3002 entries of acl-hub"
+    assert any(f"{named} {OVER_LIMIT}" in step.missing for step in path.steps)
 
 
 def test_an_interface_that_was_not_read_is_unknown() -> None:

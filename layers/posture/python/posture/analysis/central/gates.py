@@ -21,6 +21,7 @@ from posture.analysis.addresses import IPV6, NOTHING, AddressSet
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
 from posture.analysis.central.ends import VpcEnd
 from posture.analysis.descriptions import describe_addresses, describe_ports
+from posture.analysis.gate_work import GateWork
 from posture.analysis.gates import (
     RETURNING,
     Gate,
@@ -31,6 +32,7 @@ from posture.analysis.gates import (
 )
 from posture.analysis.reach import PortRange
 from posture.analysis.security_groups import covers_port, find_allowed_peers
+from posture.analysis.vpc_gates import name_entries
 from posture.lean_dataclass import dataclass
 from posture.model.network import Facet, NetworkAcl, SecurityGroup
 from posture.model.shared_network import VpcPeering
@@ -61,11 +63,11 @@ class Judged:
     groups: frozenset[str] = frozenset()
 
 
-def judge_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow) -> Judged:
+def judge_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow, work: GateWork) -> Judged:
     """Judge what the network ACL of a subnet does to traffic in the direction of a gate.
 
     It filters by the address of the interface outbound on the way there and inbound on the way
-    back, and otherwise by that of the source.
+    back, and otherwise by that of the source. What takes more work than is left is unknown.
     """
     acl = end.reachability.find_acl(subnet_id)
     kind = StepKind.NETWORK_ACL
@@ -76,7 +78,11 @@ def judge_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow) -> Judged:
     if flow.version in find_unrestricted_versions(acl):
         text = f"{acl.id} allows the traffic"
         return Judged(CentralStep(kind, StepStatus.HOLDS, acl.id, text, end.account))
-    denials = _find_denials(acl, gate, flow)
+    denials = _find_denials(acl, gate, flow, work)
+    if denials is None:
+        text = f"whether {acl.id} allows the traffic is not known"
+        missing = work.describe_costly()
+        return Judged(CentralStep(kind, StepStatus.UNKNOWN, acl.id, text, end.account, missing))
     if not denials:
         text = f"{acl.id} allows the traffic"
         return Judged(CentralStep(kind, StepStatus.HOLDS, acl.id, text, end.account))
@@ -116,12 +122,20 @@ class _Denial:
         )
 
 
-def _find_denials(acl: NetworkAcl, gate: Gate, flow: Flow) -> list[_Denial]:
+def _find_denials(acl: NetworkAcl, gate: Gate, flow: Flow, work: GateWork) -> list[_Denial] | None:
+    """Find what an ACL denies; None if that takes more work than is left."""
     peers = flow.target if gate in {Gate.OUT, Gate.BACK_IN} else flow.sources
+    named = name_entries(acl)
+    if not work.take(len(acl.entries), named):
+        return None
     selected = select_entries(acl, gate, peers)
     if gate in RETURNING:
+        if not work.take(selected.count_comparisons(), named):
+            return None
         found = find_return_obstacles(acl, gate, selected, flow.sources)
         return [_Denial(each, None) for each in found]
+    if not work.take(len(flow.ports) * len(selected.entries), named):
+        return None
     return [
         _Denial(each, ports)
         for ports in flow.ports
@@ -171,7 +185,7 @@ def judge_groups(
     denied: list[AddressSet] = []
     references: set[str] = set()
     for ports in flow.ports:
-        allowed = find_allowed_peers(groups, there.snapshot.prefix_lists, port=ports[0])
+        allowed = there.find_allowed_sources(group_ids, ports[0])
         left = flow.sources - allowed.addresses
         references |= _find_references(groups, ports[0], peering) if left else set()
         missing += [f"{each} in account {there.account}" for each in allowed.unread if left]

@@ -1,4 +1,4 @@
-"""The simulation of an organization, in its smallest form: nothing is lost, no account is starved."""
+"""An organization is simulated in its smallest form: nothing is lost, no account starves."""
 
 import json
 import subprocess

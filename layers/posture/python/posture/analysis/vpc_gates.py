@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from posture.analysis.acls import SelectedEntries, find_unrestricted_versions
+from posture.analysis.acl_gates import AclGates
+from posture.analysis.acls import find_unrestricted_versions
 from posture.analysis.addresses import AddressSet
 from posture.analysis.detours import Detour
 from posture.analysis.gate_work import GateWork
-from posture.analysis.gates import (
-    RETURNING,
-    Gate,
-    Obstacle,
-    find_forward_obstacles,
-    find_return_obstacles,
-    select_entries,
-)
-from posture.model.network import Address, NetworkAcl, Snapshot
+from posture.analysis.gates import Obstacle
+from posture.model.network import Address, Snapshot
 
 
-class VpcGates:
-    """The gates of a VPC; an answer that does not depend on the service's port is computed once."""
+class VpcGates(AclGates):
+    """The gates of a VPC."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         """Index the ACLs by subnet."""
+        super().__init__(GateWork())
         acls = snapshot.network_acls.values()
         self.acls = {subnet_id: acl for acl in acls for subnet_id in acl.subnet_ids}
         self.unrestricted = {acl.id: find_unrestricted_versions(acl) for acl in acls}
@@ -30,43 +25,3 @@ class VpcGates:
         self.gate_keys: dict[str, tuple[str, str]] = {}
         self.addresses: dict[tuple[str, tuple[Address, ...]], AddressSet] = {}
         self.outbound: dict[tuple[str, AddressSet], tuple[Obstacle, ...]] = {}
-        self.work = GateWork()
-        self._selected: dict[tuple[str, Gate, AddressSet], SelectedEntries] = {}
-        self._returning: dict[tuple[str, Gate, AddressSet, AddressSet], list[Obstacle]] = {}
-
-    def find_obstacles(
-        self, acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet, port: int
-    ) -> list[Obstacle] | None:
-        """Find what an ACL blocks at a gate; None if it takes more work than is left."""
-        key = acl.id, gate, peers, sources
-        if found := self._returning.get(key):
-            return found
-        selected = self._select(acl, gate, peers)
-        if selected is None:
-            return None
-        returning = gate in RETURNING
-        comparisons = selected.count_comparisons() if returning else len(selected.entries)
-        if not self.work.take(comparisons, name_entries(acl)):
-            return None
-        if not returning:
-            return list(find_forward_obstacles(acl, gate, selected, sources, port))
-        self._returning[key] = list(find_return_obstacles(acl, gate, selected, sources))
-        return self._returning[key]
-
-    def _select(self, acl: NetworkAcl, gate: Gate, peers: AddressSet) -> SelectedEntries | None:
-        key = acl.id, gate, peers
-        if key not in self._selected:
-            if not self.work.take(len(acl.entries), name_entries(acl)):
-                return None
-            self._selected[key] = select_entries(acl, gate, peers)
-        return self._selected[key]
-
-    def allows_returning(self, acl: NetworkAcl) -> bool:
-        """Take the work of comparing all client ports with an ACL; return whether it is left."""
-        count = len(acl.entries) // 2  # of each direction
-        return self.work.take(count * (2 * count + 1), name_entries(acl))
-
-
-def name_entries(acl: NetworkAcl) -> str:
-    """Name the entries of an ACL as what takes work."""
-    return f"the {len(acl.entries)} entries of {acl.id}"

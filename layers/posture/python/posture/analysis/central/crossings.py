@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from posture.analysis.acl_gates import AclGates
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
 from posture.analysis.central.branches import Branch, Link
 from posture.analysis.central.ends import VpcEnd
 from posture.analysis.central.gates import Flow, Judged, judge_acl
-from posture.analysis.gate_work import GateWork
 from posture.analysis.gates import Gate
 from posture.lean_dataclass import dataclass
 from posture.model.network import Facet, Subnet
@@ -23,11 +23,11 @@ from posture.model.shared_network import SharedFacet, TransitAttachment
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A VPC, the subnet in it where traffic begins or ends, and the work left for its gates."""
+    """A VPC, the subnet in it where traffic begins or ends, and what decides about its ACLs."""
 
     end: VpcEnd
     subnet: Subnet
-    work: GateWork
+    acls: AclGates
 
 
 def list_crossings(  # noqa: PLR0913, PLR0917 - both sides, the traffic and its routes
@@ -38,7 +38,7 @@ def list_crossings(  # noqa: PLR0913, PLR0917 - both sides, the traffic and its 
     flow: Flow,
     out: Branch,
     back: Sequence[Branch],
-    work: GateWork,
+    acls: AclGates,
 ) -> Iterator[Judged]:
     """Judge what traffic passes on its way out of one VPC into another, and back.
 
@@ -50,9 +50,9 @@ def list_crossings(  # noqa: PLR0913, PLR0917 - both sides, the traffic and its 
         flow: The traffic.
         out: The route of the traffic.
         back: The routes of the return traffic, by parts of the subnet.
-        work: The work that is left for gates.
+        acls: Decides what network ACLs block, within the work that is left.
     """
-    near, far = _Side(here, subnet, work), _Side(there, home, work)
+    near, far = _Side(here, subnet, acls), _Side(there, home, acls)
     yield from _leave(near, out.exit, flow, (Gate.OUT, Gate.IN))
     yield from _enter(near, far, out.entry, flow, (Gate.OUT, Gate.IN))
     for branch in back:
@@ -76,11 +76,11 @@ def _leave(
     be the sender's own.
     """
     outbound, inbound = gates
-    yield judge_acl(side.end, side.subnet.id, outbound, flow, side.work)
+    yield judge_acl(side.end, side.subnet.id, outbound, flow, side.acls)
     known = side.end.snapshot.subnets
     for each in link.subnet_ids if isinstance(link, TransitAttachment) else ():
         if each in known and known[each].zone == side.subnet.zone:
-            yield judge_acl(side.end, each, inbound, flow, side.work)
+            yield judge_acl(side.end, each, inbound, flow, side.acls)
 
 
 def _enter(
@@ -94,7 +94,7 @@ def _enter(
     """
     outbound, inbound = gates
     if not isinstance(link, TransitAttachment):
-        yield judge_acl(side.end, side.subnet.id, inbound, flow, side.work)
+        yield judge_acl(side.end, side.subnet.id, inbound, flow, side.acls)
         return
     subnet_ids = _list_entries(origin, side, link)
     if not subnet_ids:
@@ -104,14 +104,14 @@ def _enter(
             StepKind.ATTACHMENT, StepStatus.UNKNOWN, link.id, text, link.resource_owner, missing
         )
         yield Judged(step)
-        yield judge_acl(side.end, side.subnet.id, inbound, flow, side.work)
+        yield judge_acl(side.end, side.subnet.id, inbound, flow, side.acls)
         return
     choices = []
     for each in subnet_ids:
         found = list(_find_detours(side, each, flow, gates))
         if each != side.subnet.id:
-            found.append(judge_acl(side.end, each, outbound, flow, side.work))
-            found.append(judge_acl(side.end, side.subnet.id, inbound, flow, side.work))
+            found.append(judge_acl(side.end, each, outbound, flow, side.acls))
+            found.append(judge_acl(side.end, side.subnet.id, inbound, flow, side.acls))
         choices.append(found)
     yield from _merge_choices(subnet_ids, choices)
 

@@ -16,23 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from posture.analysis.acl_gates import AclGates
 from posture.analysis.acls import find_unrestricted_versions
 from posture.analysis.addresses import IPV6, NOTHING, AddressSet
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
 from posture.analysis.central.ends import VpcEnd
 from posture.analysis.descriptions import describe_addresses, describe_ports
-from posture.analysis.gate_work import GateWork
-from posture.analysis.gates import (
-    RETURNING,
-    Gate,
-    Obstacle,
-    find_forward_obstacles,
-    find_return_obstacles,
-    select_entries,
-)
+from posture.analysis.gates import RETURNING, Gate, Obstacle
 from posture.analysis.reach import PortRange
 from posture.analysis.security_groups import covers_port, find_allowed_peers
-from posture.analysis.vpc_gates import name_entries
 from posture.lean_dataclass import dataclass
 from posture.model.network import Facet, NetworkAcl, SecurityGroup
 from posture.model.shared_network import VpcPeering
@@ -63,7 +55,7 @@ class Judged:
     groups: frozenset[str] = frozenset()
 
 
-def judge_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow, work: GateWork) -> Judged:
+def judge_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow, acls: AclGates) -> Judged:
     """Judge what the network ACL of a subnet does to traffic in the direction of a gate.
 
     It filters by the address of the interface outbound on the way there and inbound on the way
@@ -78,10 +70,10 @@ def judge_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow, work: GateWor
     if flow.version in find_unrestricted_versions(acl):
         text = f"{acl.id} allows the traffic"
         return Judged(CentralStep(kind, StepStatus.HOLDS, acl.id, text, end.account))
-    denials = _find_denials(acl, gate, flow, work)
+    denials = _find_denials(acl, gate, flow, acls)
     if denials is None:
         text = f"whether {acl.id} allows the traffic is not known"
-        missing = work.describe_costly()
+        missing = acls.work.describe_costly()
         return Judged(CentralStep(kind, StepStatus.UNKNOWN, acl.id, text, end.account, missing))
     if not denials:
         text = f"{acl.id} allows the traffic"
@@ -122,25 +114,17 @@ class _Denial:
         )
 
 
-def _find_denials(acl: NetworkAcl, gate: Gate, flow: Flow, work: GateWork) -> list[_Denial] | None:
+def _find_denials(acl: NetworkAcl, gate: Gate, flow: Flow, acls: AclGates) -> list[_Denial] | None:
     """Find what an ACL denies; None if that takes more work than is left."""
     peers = flow.target if gate in {Gate.OUT, Gate.BACK_IN} else flow.sources
-    named = name_entries(acl)
-    if not work.take(len(acl.entries), named):
-        return None
-    selected = select_entries(acl, gate, peers)
-    if gate in RETURNING:
-        if not work.take(selected.count_comparisons(), named):
+    returning = gate in RETURNING  # to the ports of clients, whatever the service's
+    denials: list[_Denial] = []
+    for ports in flow.ports[:1] if returning else flow.ports:
+        found = acls.find_obstacles(acl, gate, peers, flow.sources, ports[0])
+        if found is None:
             return None
-        found = find_return_obstacles(acl, gate, selected, flow.sources)
-        return [_Denial(each, None) for each in found]
-    if not work.take(len(flow.ports) * len(selected.entries), named):
-        return None
-    return [
-        _Denial(each, ports)
-        for ports in flow.ports
-        for each in find_forward_obstacles(acl, gate, selected, flow.sources, ports[0])
-    ]
+        denials += (_Denial(each, None if returning else ports) for each in found)
+    return denials
 
 
 def _decide(denied: Sequence[AddressSet], flow: Flow) -> tuple[StepStatus, AddressSet]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import field, replace
 
+from posture.analysis.acl_gates import AclGates
 from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.analysis.central.answers import CentralPath, CentralStep, StepKind, StepStatus
 from posture.analysis.central.crossings import list_crossings
@@ -97,7 +98,7 @@ class CentralTracer:
     ) -> None:
         self._here = VpcEnd(snapshot, paths, reachability)
         self._transit = get_transit(shared)
-        self._work = GateWork(CROSSING_UNITS)
+        self._acls = AclGates(GateWork(CROSSING_UNITS))
         self._traced: dict[tuple[_Question, AddressSet], Trace] = {}
         self._parts: dict[tuple[_Question, AddressSet], tuple[AddressSet, ...] | None] = {}
         self._cutters: dict[str, tuple[AddressSet, ...]] = {}
@@ -247,18 +248,18 @@ class CentralTracer:
             *self._list_allowed(question),
         )
         named = f"the network ACLs of {self._here.vpc_id} and {there.vpc_id}"
-        if not self._work.take(len(listed), named):
+        if not self._acls.work.take(len(listed), named):
             return None
         parts = [whole]
         for cutter in dict.fromkeys(each & whole for each in listed):
-            if not self._work.take(len(parts), named):
+            if not self._acls.work.take(len(parts), named):
                 return None
             parts = [part for each in parts for part in (each & cutter, each - cutter) if part]
         return tuple(parts)
 
     def _describe_costly(self, interface: NetworkInterface, there: VpcEnd) -> CentralStep:
         text = f"whether traffic reaches {interface.id} is not known"
-        missing = self._work.describe_costly()
+        missing = self._acls.work.describe_costly()
         kind = StepKind.NETWORK_ACL
         return CentralStep(kind, StepStatus.UNKNOWN, interface.id, text, there.account, missing)
 
@@ -317,7 +318,7 @@ class CentralTracer:
         back = self._transit.trace(there, home, flow.sources, here.vpc_id, back=True)
         peering = out.entry if isinstance(out.entry, VpcPeering) else None
         judged: list[Judged] = list(
-            list_crossings(here, subnet, there, home, flow, out, back, self._work)
+            list_crossings(here, subnet, there, home, flow, out, back, self._acls)
         )
         if question.groups:
             judged.append(judge_outbound(here, question.groups, flow, peering, question.group_ids))

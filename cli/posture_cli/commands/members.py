@@ -11,13 +11,13 @@ from posture.model.member import Member, MemberSource, MemberState
 from posture.model.scope import ACCOUNT
 from posture.store.members import MemberTable
 from posture_cli import deployed, exit_codes, options
-from posture_cli.audit.open_stacks import UnreadStack, open_stacks
+from posture_cli.audit.open_stacks import open_stacks
 from posture_cli.audit.open_tables import OpenTables
 from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
 from posture_cli.failure import CommandError
 from posture_cli.options import Output, argument
-from posture_cli.render.stack_records import RecordKind, describe_unread, write_stack_records
+from posture_cli.render.stack_records import RecordKind, build_unread_entry, write_stack_records
 from posture_cli.suggest import suggest
 from posture_cli.text import make_printable
 
@@ -185,22 +185,11 @@ def _open_members(tables: OpenTables) -> MemberTable:
     return MemberTable(tables.client, tables.tables.baseline)
 
 
-def _build_unread_record(unread: UnreadStack, _: str) -> dict[str, Any]:
-    """Build the record that stands for the members of a stack that was not read."""
-    return {
-        **dict.fromkeys(CSV_COLUMNS),
-        "state": "unknown",
-        "last_error": f"{describe_unread(unread)}: {unread.reason}",
-        "stack": unread.stack,
-        "region": unread.region,
-    }
-
-
 MEMBERS = RecordKind(
     COLUMNS,
     CSV_COLUMNS,
     "member",
-    build_unread=_build_unread_record,
+    build_unread=lambda unread, _: build_unread_entry(unread, CSV_COLUMNS, "state", "last_error"),
     places=("region",),
     before="state",
 )

@@ -23,7 +23,7 @@ from posture_cli.deployed import open_s3
 from posture_cli.failure import CommandError
 from posture_cli.options import Output, option
 from posture_cli.progress import show_progress
-from posture_cli.render.stack_records import RecordKind, describe_unread, write_stack_records
+from posture_cli.render.stack_records import RecordKind, build_unread_entry, write_stack_records
 from posture_cli.suggest import suggest
 
 COLUMNS = ("verdict", "scope", "rows", "since", "until", "exported", "entry", "problem")
@@ -211,14 +211,8 @@ def _read_ends(locations: Sequence[str], stacks: OpenStacks) -> Ends:
 
 def _build_unread_record(unread: UnreadStack, account: str) -> dict[str, Any]:
     """Build the record that stands for the chains of a stack that was not read."""
-    return {
-        **dict.fromkeys(CSV_COLUMNS),
-        "verdict": "unknown",
-        "scope": "/".join(filter(None, (account, unread.region))),
-        "problem": f"{describe_unread(unread)}: {unread.reason}",
-        "stack": unread.stack,
-        "region": unread.region,
-    }
+    scope = "/".join(filter(None, (account, unread.region)))
+    return build_unread_entry(unread, CSV_COLUMNS, "verdict", "problem") | {"scope": scope}
 
 
 def _build_record(tables: OpenTables, result: VerificationResult) -> dict[str, Any]:

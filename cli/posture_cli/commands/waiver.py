@@ -18,12 +18,12 @@ from posture.store.waivers import WaiverTable
 from posture_cli import deployed, options
 from posture_cli.audit.actor_options import ActorOption
 from posture_cli.audit.actors import ActorFilter, list_names, list_persons
-from posture_cli.audit.open_stacks import UnreadStack, open_stacks
+from posture_cli.audit.open_stacks import open_stacks
 from posture_cli.audit.open_tables import OpenTables
 from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
 from posture_cli.options import Output, argument, option, parse_rule
-from posture_cli.render.stack_records import RecordKind, describe_unread, write_stack_records
+from posture_cli.render.stack_records import RecordKind, build_unread_entry, write_stack_records
 from posture_cli.suggest import suggest
 from posture_cli.text import make_printable
 from posture_cli.times import parse_future
@@ -175,22 +175,11 @@ def list_waivers(
     stacks.finish(found=False, verbose=False)
 
 
-def _build_unread_record(unread: UnreadStack, _: str) -> dict[str, Any]:
-    """Build the record that stands for the waivers of a stack that was not read."""
-    return {
-        **dict.fromkeys(CSV_COLUMNS),
-        "state": "unknown",
-        "reason": f"{describe_unread(unread)}: {unread.reason}",
-        "stack": unread.stack,
-        "region": unread.region,
-    }
-
-
 WAIVERS = RecordKind(
     COLUMNS,
     CSV_COLUMNS,
     "waiver",
-    build_unread=_build_unread_record,
+    build_unread=lambda unread, _: build_unread_entry(unread, CSV_COLUMNS, "state", "reason"),
     places=("region",),
     before="rule",
 )

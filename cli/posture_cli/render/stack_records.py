@@ -43,6 +43,26 @@ def build_unread_record(unread: UnreadStack, account: str) -> dict[str, Any]:
     return WITHOUT_FINDING | build_verdict_record(Region(account, unread.region).scope, verdict)
 
 
+def build_unread_entry(
+    unread: UnreadStack, columns: Iterable[str], status: str, reason: str
+) -> dict[str, Any]:
+    """Build the row of these columns that stands for a stack that was not read.
+
+    Args:
+        unread: The stack.
+        columns: The columns; those that are not known are None.
+        status: The column that is `unknown`.
+        reason: The column that says why.
+    """
+    return {
+        **dict.fromkeys(columns),
+        status: Status.UNKNOWN.value,
+        reason: f"{describe_unread(unread)}: {unread.reason}",
+        "stack": unread.stack,
+        "region": unread.region,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class RecordKind:
     """What records are, and how to tell those of several stacks apart.

@@ -179,10 +179,11 @@ class SyntheticAws:
         """Return the positions of the rows that name an id, by id."""
         index = self._positions.get((operation, id(rows)))
         if index is None:
-            index = self._positions[operation, id(rows)] = defaultdict(list)
+            index = defaultdict(list)
             for at, row in enumerate(rows):
                 for each in _ids(row):
                     index[each].append(at)
+            self._positions[operation, id(rows)] = index  # whole: calls are made side by side
         return index
 
     def _call_dynamodb(self, operation: str, request: Json) -> Json:  # noqa: C901, PLR0912 - one branch per operation

@@ -14,8 +14,8 @@ variable "stack_name" {
   default     = "posture"
 
   validation {
-    condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{0,48}$", var.stack_name))
-    error_message = "The stack's name must begin with a letter and have fewer than 50 letters, digits and hyphens."
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{0,24}$", var.stack_name))
+    error_message = "The stack's name must begin with a letter and have at most 25 letters, digits and hyphens."
   }
 }
 

@@ -1,9 +1,12 @@
 """Calls that can stop the monitor, as CloudTrail records them and EventBridge delivers them."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from moto.events.models import EventPattern
 
 from posture_cli.embedded.cloudtrail import ApiCaller
 from sample_network import ACCOUNT, REGION
@@ -170,3 +173,63 @@ def build_event(
             **detail,
         },
     }
+
+
+# The most characters that a name may have, by the type of the resource.
+LIMITS = {
+    "AWS::Events::Rule": 64,
+    "AWS::IAM::ManagedPolicy": 128,
+    "AWS::IAM::Role": 64,
+    "AWS::SQS::Queue": 80,
+    "AWS::Scheduler::Schedule": 64,
+}
+
+
+def generate_name(stack: str, logical_id: str, limit: int) -> str:
+    """Return a name as CloudFormation generates it: of a long stack's name it keeps a part."""
+    end = f"-{logical_id}-PgvEuTNmRU9F"
+    return stack[: limit - len(end)] + end
+
+
+def resolve(
+    value: Any, stack: str = "posture", texts: Mapping[str, str] | None = None, **flags: bool
+) -> Any:
+    """Resolve the functions of a pattern as in a deployed stack.
+
+    Args:
+        value: The pattern, or a part of it.
+        stack: The stack's name.
+        texts: What Ref and GetAtt return, such as `Key` and `Queue.QueueName`; `id-of-Key` and
+            `arn-of-Queue` by default.
+        flags: The conditions that are false.
+    """
+    known = {
+        "AWS::StackName": stack,
+        "AWS::StackId": f"arn:aws:cloudformation:eu-west-1:111122223333:stack/{stack}/0a1b2c3d",
+        **(texts or {}),
+    }
+    match value:
+        case {"Ref": name}:
+            resolved: Any = known.get(name, f"id-of-{name}")
+        case {"Fn::GetAtt": [name, attribute]}:
+            resolved = known.get(f"{name}.{attribute}", f"arn-of-{name}")
+        case {"Fn::Sub": text}:
+            resolved = re.sub(r"\$\{([\w:.]+)\}", lambda found: known[found[1]], text)
+        case {"Fn::If": [condition, then, otherwise]}:
+            chosen = then if flags.get(condition, True) else otherwise
+            resolved = resolve(chosen, stack, texts, **flags)
+        case dict():
+            resolved = {name: resolve(each, stack, texts, **flags) for name, each in value.items()}
+        case list():
+            every = (resolve(each, stack, texts, **flags) for each in value)
+            resolved = [each for each in every if each != "id-of-AWS::NoValue"]
+        case _:
+            resolved = value
+    return resolved
+
+
+def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    """Whether a resolved pattern matches an event."""
+    rule: Any = pattern
+    found: Any = event
+    return bool(EventPattern(json.dumps(rule), rule).matches_event(found))

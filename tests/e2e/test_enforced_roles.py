@@ -15,7 +15,14 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from enforced_roles import ENDPOINTS, FUNCTION_ARN, EnforcedRoles, enforcing, parse_document
+from enforced_roles import (
+    ATTRIBUTES,
+    ENDPOINTS,
+    FUNCTION_ARN,
+    EnforcedRoles,
+    enforcing,
+    parse_document,
+)
 from member_items import write_member
 from posture.errors import PostureError, SweepIncompleteError
 from posture.policy import keys
@@ -361,18 +368,21 @@ def test_no_role_writes_where_it_has_no_business(monitor: Monitor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "action", "allowed"),
+    ("role", "action", "attributes", "allowed"),
     [
-        ("Sweep", "UpdateItem", True),
-        ("SweepMember", "UpdateItem", True),
-        ("Members", "UpdateItem", True),
-        ("Evaluate", "UpdateItem", False),
-        ("Sweep", "PutItem", False),
-        ("Members", "DeleteItem", False),
+        ("Sweep", "UpdateItem", ("due_at", "attempts"), True),
+        ("SweepMember", "UpdateItem", ("swept_at", "last_error"), True),
+        ("Members", "UpdateItem", ("state", "since"), True),
+        ("Sweep", "UpdateItem", ("due_at", "state"), False),
+        ("SweepMember", "UpdateItem", ("source",), False),
+        ("Members", "UpdateItem", ("due_at",), False),
+        ("Evaluate", "UpdateItem", ("due_at",), False),
+        ("Sweep", "PutItem", ("due_at",), False),
+        ("Members", "DeleteItem", (), False),
     ],
 )
-def test_sweeps_and_the_list_update_members_only(
-    monitor: Monitor, role: str, action: str, allowed: bool
+def test_sweeps_update_members_and_the_list_decides_who_is_one(
+    monitor: Monitor, role: str, action: str, attributes: tuple[str, ...], allowed: bool
 ) -> None:
     """A member is an item of the baseline table, whose other items are requirements and waivers."""
     arn = monitor.roles.find_table_arn(monitor.aws.stack.physical_id("BaselineTable"))
@@ -381,6 +391,8 @@ def test_sweeps_and_the_list_update_members_only(
         request = monitor.roles.build_request(
             caller, f"dynamodb:{action}", arn, dynamodb_leadingkeys=kind
         )
+        named = {ATTRIBUTES: ("kind", "name", *attributes)}
+        request = replace(request, context={**request.context, **named})
         assert bool(monitor.roles.explain_denied(caller, request)) is not expected
 
 

@@ -53,6 +53,7 @@ ARNS = {
     "sts:AssumeRole": "{RoleArn}",
 }
 FUNCTION_ARN = "lambda:sourcefunctionarn"
+ATTRIBUTES = "dynamodb:attributes"
 
 
 def parse_document(document: Mapping[str, Any]) -> Policy:
@@ -254,7 +255,13 @@ class EnforcedRoles:
             context["sts_externalid"] = part.get("ExternalId", "")
         fields = resource.split(":")
         owner = fields[4] if action == "sts:AssumeRole" else ""
-        return self.build_request(caller, action, resource, owner, outside=self.outside, **context)
+        request = self.build_request(
+            caller, action, resource, owner, outside=self.outside, **context
+        )
+        if action == "dynamodb:UpdateItem":
+            named = (*part["Key"], *part.get("ExpressionAttributeNames", {}).values())
+            request = replace(request, context={**request.context, ATTRIBUTES: named})
+        return request
 
     def find_table_arn(self, name: str) -> str:
         """Return the ARN of a table by its name."""

@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from cfnlint import api, core
 
+from posture.model.member import Member, MemberSource, MemberState
+from posture.store.members import MemberTable
 from stack_template import (
     RESOURCES,
     TEMPLATE,
@@ -202,3 +206,23 @@ def test_impossible_combinations_are_refused_with_a_sentence(
     [assertion] = checked["Assertions"]
     assert given in assertion["AssertDescription"]
     assert needed in assertion["AssertDescription"]
+
+
+def test_sweeps_may_write_what_they_record_and_nothing_else() -> None:
+    """Whether an account is a member is not part of it."""
+    client = MagicMock()
+    table, now = MemberTable(client, "baseline"), datetime(2026, 12, 1, tzinfo=UTC)
+    member = Member("111111111111", MemberState.ACTIVE, MemberSource.PERSON, now, now)
+    table.ask(member.account, now)
+    table.begin(member, now)
+    table.postpone(member, "throttled")
+    table.give_up(member, now, "denied")
+    table.complete(member, now)
+    written = {
+        attribute
+        for call in client.update_item.call_args_list
+        for attribute in (*call.kwargs["Key"], *call.kwargs["ExpressionAttributeNames"].values())
+    }
+    [allowed] = list_statements(RESOURCES["MemberTablePolicy"]["Properties"]["PolicyDocument"])
+    attributes = allowed["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+    assert set(attributes) == written

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -52,11 +52,7 @@ class FileClient:
         self._folder = folder
         self.meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_: None))
 
-    def get_paginator(self, _: str) -> "FileClient":
-        """Return what pages of a query come from."""
-        return self
-
-    def paginate(self, **query: Any) -> Iterator[Mapping[str, Any]]:
+    def query(self, **query: Any) -> Mapping[str, Any]:
         """Answer a query by scope with one page."""
         value = query["ExpressionAttributeValues"][":key"]["S"]
         items = self._load(value)[query["TableName"]] if "/" in value else []
@@ -65,11 +61,7 @@ class FileClient:
             first, last = bounds
             sort = query["ExpressionAttributeNames"]["#sort"]
             items = [each for each in items if first <= each[sort]["S"] <= last]
-        yield {"Items": items}
-
-    def query(self, **query: Any) -> Mapping[str, Any]:
-        """Answer a query."""
-        return next(self.paginate(**query))
+        return {"Items": items}
 
     def get_item(self, **request: Any) -> Mapping[str, Any]:
         """Return the record of a scope."""

@@ -114,14 +114,14 @@ def test_a_vpc_that_does_not_exist_is_none(network: SampleNetwork) -> None:
     assert observe(network).collect_vpc(gone) is None
 
 
-def test_a_vpc_takes_eleven_operations(network: SampleNetwork) -> None:
+def test_a_vpc_takes_ten_operations(network: SampleNetwork) -> None:
     """Once the catalogue is cached, each operation is called a fixed number of times."""
     observer = observe(network)
     observer.catalogue.read()
     calls = network.record_calls()
     observer.collect_vpc(network.scope)
-    assert len(set(calls)) == 11
-    assert len(calls) == 12  # the two DNS attributes are one kind
+    assert len(set(calls)) == 10
+    assert len(calls) == 11  # the two DNS attributes are one kind
     assert not CATALOGUE & set(calls)
 
 
@@ -189,6 +189,20 @@ def test_the_dns_servers_are_those_of_the_option_set(network: SampleNetwork) -> 
     assert collect_full_vpc(network).vpc.dns_servers == ("AmazonProvidedDNS",)
     network.associate_dhcp_options("10.9.9.9", "AmazonProvidedDNS")
     assert collect_full_vpc(network).vpc.dns_servers == ("10.9.9.9", "AmazonProvidedDNS")
+
+
+def test_an_option_set_is_read_once(network: SampleNetwork) -> None:
+    """A set cannot be modified. One that was created meanwhile is read with its first VPC."""
+    observer = observe(network)
+    network.associate_dhcp_options("10.9.9.9")
+    calls = network.record_calls()
+    for servers, reads in ((("10.9.9.9",), 1), (("10.9.9.9",), 1), (("10.8.8.8",), 2)):
+        if reads == 2:
+            network.associate_dhcp_options(*servers)
+        found = observer.collect_vpc(network.scope)
+        assert found
+        assert found.vpc.dns_servers == servers
+        assert calls.count("DescribeDhcpOptions") == reads
 
 
 def test_a_group_of_another_vpc_is_read_for_the_endpoint_that_has_it(

@@ -9,7 +9,7 @@ from dataclasses import field
 from enum import StrEnum
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from botocore import xform_name
 
@@ -38,6 +38,7 @@ from posture.model.network import (
     Vpc,
 )
 from posture.runtime.clients import CONCURRENCY
+from posture.runtime.pages import read_pages
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -159,8 +160,8 @@ def list_rows(
     Raises:
         MalformedAnswerError: What answers is not EC2.
     """
-    paginator = cast("Any", ec2).get_paginator(xform_name(operation))
-    for response in paginator.paginate(**parameters, PaginationConfig={"PageSize": page}):
+    call = getattr(ec2, xform_name(operation))
+    for response in read_pages(call, {"MaxResults": page, **parameters}):
         check_answer(response, operation, member)
         yield from response.get(member, ())
 

@@ -1,9 +1,10 @@
 """Observes one region of one account: collects snapshots of its VPCs and endpoint services.
 
-A VPC takes at most eleven kinds of request, plus two for the region's catalogue. Their number grows
-with pages, not with resources or VPCs. The exceptions are DNS attributes (two requests for each
-VPC, see docs/decisions/0043), customer-managed prefix lists (one for each) and the default VPC of
-the region, which takes one more if it may be unused.
+A VPC takes at most ten kinds of request, plus two for the region's catalogue and one for DHCP
+option sets that are not known yet. Their number grows with pages, not with resources or VPCs. The
+exceptions are DNS attributes (two requests for each VPC, see docs/decisions/0043), customer-managed
+prefix lists (one for each) and the default VPC of the region, which takes one more if it may be
+unused.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from posture.ec2.assemble import (
     index_by_id,
 )
 from posture.ec2.describe import (
-    DHCP_OPTIONS,
     SECURITY_GROUPS,
     VPC_RESOURCES,
     VPCS,
@@ -41,6 +41,7 @@ from posture.ec2.describe import (
     read_concurrently,
     read_vpc_resources,
 )
+from posture.ec2.dhcp_options import DhcpOptionsCache
 from posture.ec2.dns_attributes import DnsCache, DnsReading, read_attributes, resolve_attributes
 from posture.ec2.endpoint_services import ServicesSnapshot, collect_services
 from posture.ec2.prefix_lists import read_entries
@@ -70,6 +71,7 @@ class Observer:
         self.now = now
         self.ec2 = ec2
         self.catalogue = RegionCatalogueCache(ec2, now)
+        self._dhcp_options = DhcpOptionsCache(ec2)
 
     def collect_vpc(
         self, scope: Scope, find_dns: Callable[[], DnsAttributes | None] = lambda: None
@@ -143,7 +145,6 @@ class Observer:
         reads: Reads = {
             **read_vpc_resources(self.ec2, filters),
             "catalogue": self.catalogue.read,
-            "dhcp": partial(describe, self.ec2, DHCP_OPTIONS),
             **others,
         }
         results = read_concurrently(reads)
@@ -168,7 +169,7 @@ class Observer:
             interface_reading=interfaces,
             prefix_lists=read_entries(self.ec2, find_unlisted_ids(resources, catalogue)),
             dns=dns,
-            dhcp=results["dhcp"],
+            dhcp=self._dhcp_options.read(resources.vpcs.items),
             security_groups=index_by_id((*resources.security_groups.items, *foreign.items)),
             other_services={
                 name: service

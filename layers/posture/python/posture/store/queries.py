@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from posture.errors import ConflictError
 from posture.model.instant import format_iso
+from posture.runtime.pages import read_pages
 from posture.store.attribute_values import Item, StoredItem, serialize
 from posture.store.conditional_writes import ATTEMPTS, pause_between
 
@@ -106,12 +107,15 @@ class StoredTable:
         options: dict[str, Any] = {"IndexName": index} if index else {"ConsistentRead": consistent}
         if projected:
             options["ProjectionExpression"] = ", ".join(projected)
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression=condition,
-            ExpressionAttributeNames={**names, **projected},
-            ExpressionAttributeValues=serialize(values),
+        request = {
+            "TableName": self._table,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": {**names, **projected},
+            "ExpressionAttributeValues": serialize(values),
             **options,
+        }
+        pages = read_pages(
+            self._client.query, request, sent="ExclusiveStartKey", returned="LastEvaluatedKey"
         )
         for page in pages:
             yield from page["Items"]

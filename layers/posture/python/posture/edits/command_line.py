@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, cast
 
 from posture.edits.created import CREATED
@@ -255,11 +256,18 @@ class _Options:
 
 def _complete(kind: type[Edit], name: str) -> str:
     """Return the option that begins with a name, if only one does, as the AWS CLI does."""
-    known = list_options(kind)
-    rules = RULE_OPTIONS if kind in GROUP_RULES else ()
-    names = {*known, *rules, *OTHER, *GLOBAL, *GLOBAL_FLAGS, INPUT}
+    names = _list_names(kind)
+    if name in names:
+        return name
     found = [each for each in names if each.startswith(name)]
-    return found[0] if len(found) == 1 and name not in names else name
+    return found[0] if len(found) == 1 else name
+
+
+@cache
+def _list_names(kind: type[Edit]) -> frozenset[str]:
+    """List the names of the options of an operation, those that change nothing here included."""
+    rules = RULE_OPTIONS if kind in GROUP_RULES else ()
+    return frozenset({*list_options(kind), *rules, *OTHER, *GLOBAL, *GLOBAL_FLAGS, INPUT})
 
 
 def _is_negation(name: str, known: Mapping[str, Any]) -> bool:

@@ -20,6 +20,9 @@ LINE_END = "\n"
 # What a shell computes or connects; `&&` and the `(` of an assignment are known.
 OPERATORS = "&|<>()"
 ASSIGNMENT = re.compile(r'([A-Za-z_]\w*)=("?)\$\(')
+# Characters that mean nothing but themselves.
+PLAIN = re.compile(r"[^\s;&|<>()'\"\\$`]+")
+PLAIN_IN_DOUBLE_QUOTES = re.compile(r'[^"\\$`]+')
 VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 ESCAPABLE_IN_DOUBLE_QUOTES = '$`"\\'
 
@@ -146,6 +149,9 @@ class _Splitter:
         start = self.position
         parts: list[str | ShellVariable] = []
         while self.position < len(self.text):
+            if plain := self._read_plain(PLAIN):
+                parts.append(plain)
+                continue
             character = self.text[self.position]
             ends = character in BLANK + LINE_END + ";" or (self.closing and character == ")")
             if ends or self.text.startswith("&&", self.position):
@@ -168,6 +174,14 @@ class _Splitter:
         line, column = self._locate(start)
         return Word(tuple(parts), line, column)
 
+    def _read_plain(self, pattern: re.Pattern[str]) -> str:
+        """Read what means nothing but itself here; "" if there is none."""
+        found = pattern.match(self.text, self.position)
+        if found is None:
+            return ""
+        self.position = found.end()
+        return found[0]
+
     def _read_single_quoted(self) -> str:
         end = self.text.find("'", self.position + 1)
         if end < 0:
@@ -185,6 +199,9 @@ class _Splitter:
             if character == '"':
                 self.position += 1
                 return parts
+            if plain := self._read_plain(PLAIN_IN_DOUBLE_QUOTES):
+                parts.append(plain)
+                continue
             following = self.text[self.position + 1 : self.position + 2]
             if character == "\\" and following and following in ESCAPABLE_IN_DOUBLE_QUOTES + "\n":
                 parts.append(following if following != LINE_END else "")

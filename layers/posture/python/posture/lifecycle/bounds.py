@@ -39,7 +39,7 @@ def bound_verdict(verdict: Verdict) -> Verdict:
         resource=truncate(verdict.resource, RESOURCE),
         summary=truncate(verdict.summary, SUMMARY),
         evidence=_evidence(verdict.evidence),
-        remediation=_remediation(verdict.remediation),
+        remediation=bound_remediation(verdict.remediation),
         root=truncate(verdict.root, ROOT),
         concerns=frozenset(truncate(each, CONCERN) for each in sorted(verdict.concerns)[:CONCERNS]),
         alternatives=(),
@@ -90,7 +90,8 @@ def _record(record: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _remediation(remediation: Remediation | None) -> Remediation | None:
+def bound_remediation(remediation: Remediation | None) -> Remediation | None:
+    """Return a remediation with every text within its limit; a longer command is left out."""
     if remediation is None:
         return None
     command = remediation.command.encode("utf-8", "replace").decode()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from posture.lifecycle.bounds import bound_verdict
+from posture.lifecycle.bounds import RESOURCE, bound_remediation, truncate
 from posture.model.finding import Step, Transition
-from posture.model.verdict import Verdict
-from posture.remedies.effect import get_key, select_worst
+from posture.model.verdict import Remediation, Verdict
+from posture.remedies.effect import VerdictKey, get_key, select_worst
 from posture.remedies.prove import Prover
 
 
@@ -29,19 +29,25 @@ def prove_transitions(
         if each.step is not Step.RESOLVED
     }
     stated = {
-        get_key(bound_verdict(each)): each
-        for each in select_worst(verdicts).values()
-        if each.remediation
+        _get_stored_key(each): each for each in select_worst(verdicts).values() if each.remediation
     }
     proven = prover.prove_all(stated[key] for key in wanted & stated.keys())
-    bounded = {get_key(each): each for each in map(bound_verdict, proven.values())}
+    bounded = {
+        _get_stored_key(each): bound_remediation(each.remediation) for each in proven.values()
+    }
     return tuple(
-        _replace_verdict(each, bounded.get(get_key(each.finding.verdict))) for each in listed
+        _replace_remediation(each, bounded[key])
+        if (key := get_key(each.finding.verdict)) in bounded and each.step is not Step.RESOLVED
+        else each
+        for each in listed
     )
 
 
-def _replace_verdict(step: Transition, proven: Verdict | None) -> Transition:
-    if proven is None or step.step is Step.RESOLVED:
-        return step
-    verdict = replace(step.finding.verdict, remediation=proven.remediation)
+def _get_stored_key(verdict: Verdict) -> VerdictKey:
+    """Return the key of the finding of a verdict, whose texts are bounded."""
+    return verdict.rule, truncate(verdict.resource, RESOURCE)
+
+
+def _replace_remediation(step: Transition, remediation: Remediation | None) -> Transition:
+    verdict = replace(step.finding.verdict, remediation=remediation)
     return replace(step, finding=replace(step.finding, verdict=verdict))

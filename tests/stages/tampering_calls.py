@@ -5,10 +5,12 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 from moto.events.models import EventPattern
 
 from posture_cli.embedded.cloudtrail import ApiCaller
+from posture_cli.embedded.moto_patches import flatten_event
 from sample_network import ACCOUNT, REGION
 
 MALLORY = ApiCaller(ACCOUNT, "Admin", "mallory")
@@ -19,6 +21,7 @@ FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:{}-notify"
 TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/{}-FindingsTable-AB12"
 POLICY = "arn:aws:iam::111122223333:policy/{}-FunctionsPolicy-AB12"
 MACHINE = "arn:aws:states:eu-west-1:111122223333:stateMachine:{}-members"
+GROUP = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/{}-evaluate"
 CHANGE_SET = "arn:aws:cloudformation:eu-west-1:111122223333:changeSet/deploy-1/0a1b2c"
 
 # What a call names, with {} for the name of the stack whose resource it is, and that name alone.
@@ -130,6 +133,7 @@ NAMED: tuple[tuple[str, str, dict[str, Any], str], ...] = (
         ("logs", call, {"logGroupName": "/aws/lambda/{}-evaluate"}, "/aws/lambda/{}-evaluate")
         for call in ("AssociateKmsKey", "DisassociateKmsKey")
     ),
+    ("logs", "AssociateKmsKey", {"resourceIdentifier": GROUP}, "/aws/lambda/{}-evaluate"),
     ("cloudformation", "DeleteStack", {"stackName": "{}"}, "{}"),
     ("cloudformation", "UpdateStack", {"stackName": "{}"}, "{}"),
     ("cloudformation", "ExecuteChangeSet", {"stackName": "{}", "changeSetName": CHANGE_SET}, "{}"),
@@ -229,7 +233,8 @@ def resolve(
 
 
 def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-    """Whether a resolved pattern matches an event."""
+    """Whether a resolved pattern matches an event; one member of an array is enough."""
     rule: Any = pattern
     found: Any = event
-    return bool(EventPattern(json.dumps(rule), rule).matches_event(found))
+    with patch.object(EventPattern, "_flatten_dict", staticmethod(flatten_event)):
+        return bool(EventPattern(json.dumps(rule), rule).matches_event(found))

@@ -5,31 +5,14 @@ from typing import Any
 
 import pytest
 
+from member_tampering import MONITOR, STACKS, list_calls, list_event_names, name_resources
 from stack_template import MEMBER, MEMBERS_BUS, RESOURCES
-from tampering_calls import LIMITS, build_event, generate_name, matches, resolve
+from tampering_calls import LIMITS, build_event, matches, resolve
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 LIMIT = 2048
-# A StackSet puts `StackSet-` before its own name and a UUID after it.
-STACKS = ("posture-member", "StackSet-posture-member-0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f")
-MONITOR = "m" * 25  # the longest name that member.yaml accepts
 FORWARDING = ("TamperingRule", "TamperingGuardRule")
 CENTRE = RESOURCES["TamperingMemberRule"]["Properties"]["EventPattern"]
-
-
-def name_resources(stack: str) -> dict[str, str]:
-    """Return the names that the resources of `member.yaml` have in a stack, by logical id."""
-    given = {"MonitorStackName": MONITOR, "RoleName": "posture-look", "AWS::Region": "eu-west-1"}
-    names = {
-        logical_id: generate_name(stack, logical_id, LIMITS[it["Type"]])
-        for logical_id, it in MEMBER.items()
-        if it["Type"] in LIMITS
-    }
-    for logical_id, it in MEMBER.items():
-        for key in ("Name", "RoleName"):
-            if isinstance(own := it["Properties"].get(key), dict) and "Fn::Sub" in own:
-                names[logical_id] = resolve(own, stack, given)
-    return names
 
 
 def resolve_patterns(stack: str) -> dict[str, Any]:
@@ -49,36 +32,6 @@ def find_forwarding(stack: str, service: str, call: str, parameters: Any) -> set
     found = {name for name, it in resolve_patterns(stack).items() if matches(it, event)}
     assert not found or matches(CENTRE, event)
     return found
-
-
-def list_calls(stack: str, logical_id: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """List the calls that end what a resource of a stack of `member.yaml` does."""
-    name = name_resources(stack).get(logical_id, logical_id)
-    url = f"https://sqs.eu-west-1.amazonaws.com/222233334444/{name}"
-    calls: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
-        "AWS::Events::Rule": [
-            *(("events", it, {"name": name}) for it in ("DisableRule", "DeleteRule", "PutRule")),
-            *(("events", it, {"rule": name}) for it in ("PutTargets", "RemoveTargets")),
-        ],
-        "AWS::IAM::Role": [
-            ("iam", call, {"roleName": name})
-            for call in (
-                "DeleteRole",
-                "PutRolePolicy",
-                "DeleteRolePolicy",
-                "AttachRolePolicy",
-                "DetachRolePolicy",
-                "UpdateAssumeRolePolicy",
-                "PutRolePermissionsBoundary",
-                "DeleteRolePermissionsBoundary",
-            )
-        ],
-        "AWS::SQS::Queue": [
-            ("sqs", call, {"queueUrl": url})
-            for call in ("DeleteQueue", "PurgeQueue", "SetQueueAttributes")
-        ],
-    }
-    return calls.get(MEMBER[logical_id]["Type"], [])
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -117,16 +70,6 @@ def test_the_rules_forward_to_the_bus_of_the_central_stack(rule: str) -> None:
     assert MEMBER[rule]["Properties"]["Targets"][0]["Arn"] == MEMBERS_BUS
     for stack in STACKS:
         assert len(name_resources(stack)[rule]) <= LIMITS["AWS::Events::Rule"]
-
-
-def list_event_names(pattern: Any) -> set[str]:
-    """List the event names in a pattern, wherever they are."""
-    if isinstance(pattern, list):
-        return {name for each in pattern for name in list_event_names(each)}
-    if not isinstance(pattern, dict):
-        return set()
-    named = set(pattern.get("eventName", ()))
-    return named | {name for each in pattern.values() for name in list_event_names(each)}
 
 
 def test_the_central_stack_publishes_no_other_calls_of_members() -> None:

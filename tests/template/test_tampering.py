@@ -54,12 +54,38 @@ def test_a_call_on_any_trail_is_reported(call: str) -> None:
     assert find_rules("cloudtrail", call, {"name": "any"}) == {"TamperingTrailRule"}
 
 
-@pytest.mark.parametrize("key", ["id-of-Key", "arn-of-Key"])
-def test_a_call_on_the_key_is_reported(key: str) -> None:
-    """Without the key, no table can be read and no alert can be published."""
-    for call in ("DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy"):
-        assert find_rules("kms", call, {"keyId": key}) == {"TamperingStorageRule"}
-        assert not find_rules("kms", call, {"keyId": "another"})
+@pytest.mark.parametrize("call", ["PutBucketPolicy", "PutBucketLifecycle", "DeleteBucket"])
+def test_a_call_on_the_evidence_bucket_is_reported(call: str) -> None:
+    """An export that is refused, or not kept, is no witness."""
+    own, other = {"bucketName": "id-of-EvidenceBucket"}, {"bucketName": "shop"}
+    assert find_rules("s3", call, own) == {"TamperingTrailRule"}
+    assert not find_rules("s3", call, other)
+    assert not find_rules("s3", "PutBucketTagging", own)
+
+
+def test_a_call_on_the_default_bus_is_reported() -> None:
+    """With a key that EventBridge may not use, no event of CloudTrail arrives."""
+    assert find_rules("events", "UpdateEventBus", {"name": "default"}) == {"TamperingTrailRule"}
+    assert not find_rules("events", "UpdateEventBus", {"name": "orders"})
+
+
+@pytest.mark.parametrize("request_", [{"keyId": "alias/own"}, {"keyId": "arn-of-Key"}, None])
+def test_a_call_on_the_key_is_reported(request_: dict[str, str] | None) -> None:
+    """Without the key, no table can be read and no alert can be published.
+
+    However the request names it: the event has its ARN.
+    """
+    for call in ("DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "RevokeGrant", "RetireGrant"):
+        own, other = [{"ARN": "arn-of-Key"}], [{"ARN": "arn-of-another"}]
+        assert find_rules("kms", call, request_, resources=own) == {"TamperingStorageRule"}
+        assert not find_rules("kms", call, request_, resources=other)
+
+
+def test_a_call_on_the_permissions_boundary_is_reported() -> None:
+    """A version of it can take every permission of the roles."""
+    for call in ("CreatePolicyVersion", "SetDefaultPolicyVersion"):
+        request = {"policyArn": "id-of-PermissionsBoundaryArn"}
+        assert find_rules("iam", call, request) == {"TamperingFunctionsRule"}
 
 
 def test_a_call_on_a_mapping_is_reported_by_the_function_in_its_response() -> None:
@@ -90,8 +116,8 @@ def test_a_call_on_an_endpoint_or_security_group_of_the_functions_is_reported() 
     assert find_rules("ec2", "RevokeSecurityGroupEgress", group) == expected
     rules = {"ModifySecurityGroupRulesRequest": {"GroupId": "id-of-FunctionsSecurityGroup"}}
     assert find_rules("ec2", "ModifySecurityGroupRules", rules) == expected
-    assert find_rules("ec2", "ModifyVpcAttribute", {"vpcId": "id-of-Vpc"}) == expected
-    assert find_rules("ec2", "AssociateDhcpOptions", {"vpcId": "id-of-Vpc"}) == expected
+    assert find_rules("ec2", "CreateNetworkAcl", {"vpcId": "id-of-Vpc"}) == expected
+    assert not find_rules("ec2", "CreateNetworkAcl", {"vpcId": "vpc-0"})
     acl = {"networkAclId": "arn-of-Vpc"}  # its default one, as `resolve` names an attribute
     for call in ("CreateNetworkAclEntry", "DeleteNetworkAclEntry", "ReplaceNetworkAclEntry"):
         assert find_rules("ec2", call, acl) == expected
@@ -104,9 +130,29 @@ def test_a_call_on_an_endpoint_or_security_group_of_the_functions_is_reported() 
     ):
         assert find_rules("ec2", call, {name: own}) == expected
         assert not find_rules("ec2", call, {name: "of-others"})
-    assert not find_rules("ec2", "ModifyVpcAttribute", {"vpcId": "vpc-0"})
     assert not find_rules("ec2", "RevokeSecurityGroupEgress", {"groupId": "sg-0"})
     assert not find_rules("ec2", "CreateTags", group)
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "request_"),
+    [
+        ("ec2", "ModifyVpcAttribute", {"vpcId": "{}"}),
+        ("ec2", "AssociateDhcpOptions", {"vpcId": "{}"}),
+        ("route53resolver", "AssociateResolverRule", {"name": "r", "vPCId": "{}"}),
+        ("route53resolver", "AssociateFirewallRuleGroup", {"name": "f", "vpcId": "{}"}),
+        ("route53profiles", "AssociateProfile", {"name": "p", "resourceId": "{}"}),
+        ("route53", "AssociateVPCWithHostedZone", {"hostedZoneId": "Z1", "vPC": {"vPCId": "{}"}}),
+        ("route53", "CreateHostedZone", {"name": "amazonaws.com", "vPC": {"vPCId": "{}"}}),
+    ],
+)
+def test_a_call_on_dns_of_the_functions_is_reported(
+    service: str, call: str, request_: dict[str, Any]
+) -> None:
+    """What does not resolve DynamoDB and SNS stores and reports nothing."""
+    for vpc, expected in (("id-of-Vpc", {"TamperingNamesRule"}), ("vpc-0", set())):
+        request = json.loads(json.dumps(request_).replace("{}", vpc))
+        assert find_rules(service, call, request) == expected
 
 
 @pytest.mark.parametrize("rule", sorted(ACCOUNT_RULES))

@@ -37,6 +37,30 @@ def test_a_mapping_is_named_by_its_function() -> None:
     assert parse_tampering(event).resource_ids == {"posture-notify"}
 
 
+def test_a_key_is_named_by_the_answer() -> None:
+    """RetireGrant names the grant alone."""
+    key = "arn:aws:kms:eu-west-1:111122223333:key/0a1b"
+    event = build_event("kms", "RetireGrant", None, response={"keyId": key})
+    assert parse_tampering(event).resource_ids == {"0a1b"}
+
+
+@pytest.mark.parametrize(
+    ("service", "parameters"),
+    [
+        ("ec2", {"vpcId": "vpc-0a1b2c3d"}),
+        ("route53resolver", {"name": "r", "vPCId": "vpc-0a1b2c3d"}),
+        ("route53resolver", {"name": "f", "vpcId": "vpc-0a1b2c3d"}),
+        ("route53profiles", {"name": "p", "resourceId": "vpc-0a1b2c3d"}),
+        ("route53", {"hostedZoneId": "Z1", "vPC": {"vPCId": "vpc-0a1b2c3d", "vPCRegion": "x"}}),
+    ],
+)
+def test_a_call_on_dns_is_named_by_the_vpc(service: str, parameters: dict[str, Any]) -> None:
+    """Whatever the API calls it."""
+    message = {"tampering": build_event(service, "Associate", parameters)}
+    assert is_tampering(message)
+    assert parse_tampering(message).resource_ids == {"vpc-0a1b2c3d"}
+
+
 def test_several_resources_are_all_named() -> None:
     """One call deletes up to 100 alarms."""
     event = build_event("monitoring", "DeleteAlarms", {"alarmNames": ["posture-A", "posture-B"]})

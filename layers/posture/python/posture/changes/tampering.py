@@ -52,8 +52,14 @@ PARAMETERS = (
     "tableName",
     "resourceArn",
     "resource",
+    "vpcId",
+    "vPCId",
+    "resourceId",
+    "ResourceId",
+    "bucketName",
     "keyId",
     "logGroupName",
+    "resourceIdentifier",
     "alarmNames",
     "alarmName",
     "stackName",
@@ -149,8 +155,9 @@ def _name_resources(detail: Mapping[str, Any], source: str, account: str) -> Ite
     request = unwrap(parameters)
     # The request that changes an event source mapping names it by its UUID, and the response names
     # its function. A new mapping takes messages off a queue, whatever its function is.
+    request = {**request, **unwrap(request.get("muteTargets")), **unwrap(request.get("vPC"))}
     for block, names in (
-        ({**request, **unwrap(request.get("muteTargets"))}, ("eventSourceArn", *PARAMETERS)),
+        (request, ("eventSourceArn", *PARAMETERS)),
         (unwrap(response), (*PARAMETERS, "functionArn")),
     ):
         for name in names:

@@ -102,7 +102,7 @@ class MembersAws(MeteredAws):
     def __init__(
         self, session: boto3.Session, rows: Mapping[str, list[Json]], shared: Json
     ) -> None:
-        super().__init__(session, rows, shared)
+        super().__init__(session, rows, _complete_lists(shared))
         self.reset_meter()
         _tidy(rows)
         self.accounts: dict[str, Account] = {}
@@ -267,6 +267,21 @@ def _tidy(rows: Mapping[str, list[Json]]) -> None:
         if not any("DestinationPrefixListId" in each for each in table["Routes"]):
             table["Routes"].append({**route, "GatewayId": gateway["VpcEndpointId"]})
             gateway["RouteTableIds"].append(table["RouteTableId"])
+
+
+def _complete_lists(shared: Json) -> Json:
+    """Return the prefix lists with their entries, as AWS lists them and moto does not."""
+    lists = [
+        each
+        | {
+            "Cidrs": [
+                entry["Cidr"]
+                for entry in shared[f"GetManagedPrefixListEntries{each['PrefixListId']}"]["Entries"]
+            ]
+        }
+        for each in shared["DescribePrefixLists"]["PrefixLists"]
+    ]
+    return shared | {"DescribePrefixLists": {"PrefixLists": lists}}
 
 
 def _of_first(rows: list[Json]) -> Iterator[str]:

@@ -34,3 +34,11 @@ def test_a_deployment_needs_no_answers_but_the_confirmation(environment: str) ->
     assert deploy["resolve_s3"]
     assert deploy["capabilities"] == "CAPABILITY_IAM"
     assert deploy["confirm_changeset"] == (environment == "default")
+
+
+@pytest.mark.parametrize("environment", ["default", "pipeline"])
+def test_a_creation_that_failed_does_not_block_the_next_one(environment: str) -> None:
+    """CloudFormation updates no stack in ROLLBACK_COMPLETE; sam rolls an update back all the same."""
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))[environment]
+    assert settings["deploy"]["parameters"]["on_failure"] == "DELETE"
+    assert "disable_rollback" not in settings["deploy"]["parameters"]

@@ -38,7 +38,7 @@ def test_a_deployment_needs_no_answers_but_the_confirmation(environment: str) ->
 
 @pytest.mark.parametrize("environment", ["default", "pipeline"])
 def test_a_creation_that_failed_does_not_block_the_next_one(environment: str) -> None:
-    """CloudFormation updates no stack in ROLLBACK_COMPLETE; sam rolls an update back all the same."""
+    """CloudFormation updates no stack in ROLLBACK_COMPLETE. An update is rolled back as before."""
     settings = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))[environment]
     assert settings["deploy"]["parameters"]["on_failure"] == "DELETE"
     assert "disable_rollback" not in settings["deploy"]["parameters"]

@@ -299,6 +299,7 @@ def test_slices_together_equal_the_region_snapshot(
     """Every VPC is in exactly one slice, with the same snapshot."""
     whole = collect_region(network)
     monkeypatch.setattr("posture.ec2.region.SLICE", 2)
+    monkeypatch.setattr("posture.ec2.observer.MOST_IN_COMMANDS", 2)
     parts = list(observe(network).collect_region(DnsCache(budget=UNLIMITED)))
     assert [len(part.vpcs) for part in parts] == [2, 1]
     assert {vpc_id: found for part in parts for vpc_id, found in part.vpcs.items()} == whole.vpcs

@@ -10,10 +10,10 @@ from posture.model.network import Vpc
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def list_vpcs(number: int) -> VpcListing:
+def list_vpcs(number: int, at_once: int = SLICE) -> VpcListing:
     """Build a listing of so many VPCs."""
     vpcs = tuple(Vpc(f"vpc-{at:04x}", ()) for at in range(number))
-    return VpcListing(NOW, Reading(vpcs))
+    return VpcListing(NOW, Reading(vpcs), at_once)
 
 
 def test_a_region_of_one_slice_is_read_at_once() -> None:
@@ -21,6 +21,13 @@ def test_a_region_of_one_slice_is_read_at_once() -> None:
     assert list_vpcs(SLICE).is_single_slice
     assert not list_vpcs(SLICE + 1).is_single_slice
     assert [len(each) for each in list_vpcs(SLICE + 1).slices({})] == [SLICE, 1]
+
+
+def test_a_command_reads_more_vpcs_at_once() -> None:
+    """A slice is no larger for it, as a filter takes no more values."""
+    most = 3 * SLICE
+    assert [len(each) for each in list_vpcs(most, most).slices({})] == [most]
+    assert {len(each) for each in list_vpcs(most + 200, most).slices({})} == {SLICE}
 
 
 def test_a_region_without_vpcs_is_one_slice() -> None:

@@ -42,13 +42,15 @@ class AddressSet:
 
     def __and__(self, other: AddressSet) -> AddressSet:
         """Return the addresses in both sets."""
+        if not self.spans or not other.spans:
+            return NOTHING
         return AddressSet(tuple(_intersect(self.spans, other.spans)))
 
     def __sub__(self, other: AddressSet) -> AddressSet:
         """Return the addresses of this set that are not in the other."""
         if self.isdisjoint(other):
             return self
-        return self & AddressSet(tuple(_invert(other.spans)))
+        return AddressSet(tuple(_subtract(self.spans, other.spans)))
 
     def isdisjoint(self, other: AddressSet) -> bool:
         """Return whether the sets have no address in common."""
@@ -65,12 +67,20 @@ class AddressSet:
 
     def __ge__(self, other: AddressSet) -> bool:
         """Return whether this set contains all of the other."""
-        return not other - self
+        spans = self.spans
+        for first, last in other.spans:
+            after = bisect_right(spans, (first, END))
+            if not after or spans[after - 1][1] < last:
+                return False
+        return True
 
     @classmethod
     def union(cls, sets: Iterable[AddressSet]) -> AddressSet:
         """Return the addresses in any of these sets."""
-        return cls(tuple(_merge(sorted(span for each in sets for span in each.spans))))
+        found = [each for each in sets if each.spans]
+        if len(found) < 2:  # noqa: PLR2004 - most unions are of one set
+            return found[0] if found else NOTHING
+        return cls(tuple(_merge(sorted(span for each in found for span in each.spans))))
 
     def shift(self, offset: int) -> AddressSet:
         """Return the addresses that are `offset` further on the line of both versions."""
@@ -101,7 +111,8 @@ NAT64 = IPV4.shift(TO_NAT64)
 
 def _to_span(network: Network) -> Span:
     offset = IPV6_START if network.version == 6 else 0  # noqa: PLR2004 - the IP version
-    return offset + int(network.network_address), offset + int(network.broadcast_address)
+    first = offset + int(network.network_address)
+    return first, first + (1 << (network.max_prefixlen - network.prefixlen)) - 1
 
 
 def _merge(spans: Iterable[Span]) -> Iterator[Span]:
@@ -139,15 +150,20 @@ def _intersect(these: tuple[Span, ...], those: tuple[Span, ...]) -> list[Span]:
     return found
 
 
-def _invert(spans: tuple[Span, ...]) -> Iterator[Span]:
-    """Return all addresses outside these spans."""
-    start = 0
-    for first, last in spans:
-        if start < first:
-            yield start, first - 1
-        start = last + 1
-    if start < END:
-        yield start, END - 1
+def _subtract(these: tuple[Span, ...], those: tuple[Span, ...]) -> Iterator[Span]:
+    """Return what of the first set is not in the second."""
+    for first, last in these:
+        start = first
+        at = bisect_left(those, (first,))
+        if at and those[at - 1][1] >= first:
+            at -= 1
+        while at < len(those) and those[at][0] <= last:
+            if start < those[at][0]:
+                yield start, those[at][0] - 1
+            start = those[at][1] + 1
+            at += 1
+        if start <= last:
+            yield start, last
 
 
 def _to_networks(span: Span) -> Iterator[IPv4Network | IPv6Network]:

@@ -12,7 +12,7 @@ from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Literal
 
-from posture.ec2.describe import Reading, read_concurrently, read_unless_denied
+from posture.ec2.describe import Reading, chunked, read_concurrently, read_unless_denied
 from posture.ec2.errors import check_answer
 from posture.lean_dataclass import dataclass
 from posture.model.dns import DnsAttributes
@@ -63,12 +63,18 @@ class DnsCache:
 def read_attributes(
     ec2: EC2Client, vpc_ids: Collection[str], observed_at: datetime
 ) -> dict[str, DnsReading]:
-    """Read the DNS attributes of VPCs."""
-    keys = [(vpc_id, attribute) for vpc_id in vpc_ids for attribute in ATTRIBUTES]
-    values = read_concurrently(
-        {key: partial(_read_attribute, ec2, *key) for key in keys},
-        at_once=ec2.meta.config.max_pool_connections,  # type: ignore[attr-defined]
-    )
+    """Read the DNS attributes of VPCs, of some hundreds in one round of limited time.
+
+    EC2 answers some 20 requests a second of an account that makes many:
+    https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+    """
+    values: dict[tuple[str, Attribute], Reading[bool]] = {}
+    for some in chunked(tuple(vpc_ids)):
+        keys = [(vpc_id, attribute) for vpc_id in some for attribute in ATTRIBUTES]
+        values |= read_concurrently(
+            {key: partial(_read_attribute, ec2, *key) for key in keys},
+            at_once=ec2.meta.config.max_pool_connections,  # type: ignore[attr-defined]
+        )
     return {
         vpc_id: _join([values[vpc_id, each] for each in ATTRIBUTES], observed_at)
         for vpc_id in vpc_ids

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from posture.model.dns import DnsAttributes
 
 SLICE = FILTER_VALUES  # VPCs that are read and held in memory at once
+# In a command, whose machine has more memory than a function: a tenth of a megabyte for each VPC.
+# Without a filter they take fewer and quicker requests than in slices.
+MOST_IN_COMMANDS = 2_000
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -56,10 +59,11 @@ def measure_size(snapshot: object) -> int:
 
 @dataclass(frozen=True, slots=True)
 class VpcListing:
-    """The VPCs of a region, if they can be read."""
+    """The VPCs of a region, if they can be read, and how many of them may be read at once."""
 
     observed_at: datetime
     vpcs: Reading[Vpc]
+    at_once: int = SLICE
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -72,9 +76,9 @@ class VpcListing:
             self.ids,
             key=lambda vpc_id: (last_observed.get(vpc_id, NEVER), vpc_id),
         )
-        return chunked(ids, SLICE) or ((),)
+        return (tuple(ids),) if self.is_single_slice else chunked(ids, SLICE)
 
     @property
     def is_single_slice(self) -> bool:
         """Whether all VPCs can be read at once, without a filter."""
-        return len(self.ids) <= SLICE
+        return len(self.ids) <= self.at_once

@@ -32,6 +32,8 @@ from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import Notifier
 from posture.notification.ports import NotificationPorts, Topic
 from posture.runtime import clients
+from posture.runtime.lean_requests import use_lean_requests
+from posture.runtime.request_bodies import write_bodies_at_once
 from posture.runtime.response_parsers import use_lean_parsers
 from posture.store.baselines import BaselineTable
 from posture.store.history import History
@@ -104,7 +106,12 @@ def _shared(ec2: Any) -> dict[str, Any]:
 def build_client(session: boto3.Session, service: str) -> Any:
     """Return a client as the functions configure it."""
     use_lean_parsers(vars(session)["_session"])
-    return session.client(service, config=clients.CONFIG_WITHOUT_VALIDATION)  # type: ignore[call-overload]
+    client = session.client(service, config=clients.CONFIG_WITHOUT_VALIDATION)  # type: ignore[call-overload]
+    if service == "dynamodb":
+        write_bodies_at_once(client)
+    if service in clients.BUSY:
+        use_lean_requests(client, session.get_credentials())
+    return client
 
 
 def build_sweep(session: boto3.Session) -> RegionSweep:

@@ -14,6 +14,8 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.loaders import Loader
 from botocore.session import Session, get_session
 
+from posture.runtime.lean_requests import use_lean_requests
+from posture.runtime.request_bodies import write_bodies_at_once
 from posture.runtime.response_parsers import use_lean_parsers
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 SURVEY_MODELS = Path(__file__).parent.parent / "survey" / "models"
 _creating = Lock()
+BUSY = frozenset({"dynamodb", "ec2"})  # almost all calls are theirs
 CONCURRENCY = 10  # concurrent requests; the connection pool has the same size
 
 CONFIG = Config(
@@ -187,7 +190,9 @@ def _endpoint(client: Any) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def dynamodb() -> DynamoDBClient:
     """Return the DynamoDB client of the function's region."""
-    return cast("DynamoDBClient", _create(session(), "dynamodb"))
+    client = _create(session(), "dynamodb")
+    write_bodies_at_once(client)
+    return cast("DynamoDBClient", client)
 
 
 @lru_cache(maxsize=1)
@@ -211,4 +216,7 @@ def security_hub() -> SecurityHubClient:
 def _create(of: Session, service: str, region: str | None = None, **options: Any) -> Any:
     """Create a client; botocore passes `options` of its own for the client that assumes a role."""
     options["config"] = CONFIG_WITHOUT_VALIDATION
-    return of.create_client(service, region, **options)
+    client = of.create_client(service, region, **options)
+    if service in BUSY:
+        use_lean_requests(client, of.get_credentials())
+    return client

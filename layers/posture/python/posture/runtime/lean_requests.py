@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any

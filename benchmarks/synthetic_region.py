@@ -33,7 +33,7 @@ from posture.notification.notify import Notifier
 from posture.notification.ports import NotificationPorts, Topic
 from posture.runtime import clients
 from posture.runtime.lean_requests import use_lean_requests
-from posture.runtime.request_bodies import write_bodies_at_once
+from posture.runtime.request_bodies import write_transactions_at_once
 from posture.runtime.response_parsers import use_lean_parsers
 from posture.store.baselines import BaselineTable
 from posture.store.history import History
@@ -108,7 +108,7 @@ def build_client(session: boto3.Session, service: str) -> Any:
     use_lean_parsers(vars(session)["_session"])
     client = session.client(service, config=clients.CONFIG_WITHOUT_VALIDATION)  # type: ignore[call-overload]
     if service == "dynamodb":
-        write_bodies_at_once(client)
+        write_transactions_at_once(client)
     if service in clients.BUSY:
         use_lean_requests(client, session.get_credentials())
     return client

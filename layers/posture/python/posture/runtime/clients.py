@@ -15,7 +15,7 @@ from botocore.loaders import Loader
 from botocore.session import Session, get_session
 
 from posture.runtime.lean_requests import use_lean_requests
-from posture.runtime.request_bodies import write_bodies_at_once
+from posture.runtime.request_bodies import write_transactions_at_once
 from posture.runtime.response_parsers import use_lean_parsers
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _endpoint(client: Any) -> dict[str, Any]:
 def dynamodb() -> DynamoDBClient:
     """Return the DynamoDB client of the function's region."""
     client = _create(session(), "dynamodb")
-    write_bodies_at_once(client)
+    write_transactions_at_once(client)
     return cast("DynamoDBClient", client)
 
 

@@ -62,6 +62,14 @@ def test_two_rules_forward_that_one_of_them_is_disabled(rule: str, stack: str) -
         assert find_forwarding(stack, service, call, parameters) == set(FORWARDING), call
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_targets_in_a_request_that_is_left_out_are_forwarded(stack: str) -> None:
+    """CloudTrail leaves out requests of more than 100 KB, so nothing says which rule it was."""
+    assert find_forwarding(stack, "events", "PutTargets", {"omitted": True}) == {
+        "TamperingGuardRule"
+    }
+
+
 @pytest.mark.parametrize("rule", FORWARDING)
 def test_the_rules_forward_to_the_bus_of_the_central_stack(rule: str) -> None:
     """With patterns that EventBridge accepts, however long the names are."""

@@ -63,6 +63,18 @@ def test_a_call_on_the_evidence_bucket_is_reported(call: str) -> None:
     assert not find_rules("s3", "PutBucketTagging", own)
 
 
+OVERSIZED = {"omitted": True, "originalSize": 121_000, "reason": "requestParameters too large"}
+
+
+@pytest.mark.parametrize(
+    ("service", "call"), [("sns", "SetSubscriptionAttributes"), ("events", "PutTargets")]
+)
+def test_a_call_whose_request_is_left_out_is_reported(service: str, call: str) -> None:
+    """A filter policy may have 256 KB, and CloudTrail leaves out requests of more than 100 KB."""
+    assert find_rules(service, call, OVERSIZED) == {"TamperingDeliveryRule"}
+    assert not find_rules(service, "Publish", OVERSIZED)
+
+
 def test_a_call_on_the_default_bus_is_reported() -> None:
     """With a key that EventBridge may not use, no event of CloudTrail arrives."""
     assert find_rules("events", "UpdateEventBus", {"name": "default"}) == {"TamperingTrailRule"}

@@ -105,6 +105,19 @@ def test_tags_are_read_by_what_is_tagged(ids: list[str], matched: bool) -> None:
     assert "vpc-0b1b2c3d4e5f60718" not in change.vpc_ids
 
 
+def test_tags_in_a_request_that_is_left_out_may_be_of_anything() -> None:
+    """CloudTrail leaves out requests of more than 100 KB: the Region is swept."""
+    request = {"omitted": True, "originalSize": 121_000, "reason": "requestParameters too large"}
+    record = build_record("CreateTags", request)
+    pattern = build_event_patterns()[-1]
+    name = "AWS API Call via CloudTrail"
+    event: Any = {"source": "aws.ec2", "detail-type": name, "detail": record}
+    assert EventPattern(json.dumps(pattern), pattern).matches_event(event)
+    change = parse_record(record)
+    assert (change.outcome, change.vpc_ids) == (ChangeOutcome.APPLIED, frozenset())
+    assert change.kinds
+
+
 def test_the_tags_of_a_service_concern_the_service() -> None:
     """And not its Region."""
     request = {"resourcesSet": {"items": [{"resourceId": "vpce-svc-0a1b2c3d4e5f60718"}]}}

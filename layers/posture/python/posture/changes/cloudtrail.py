@@ -25,6 +25,7 @@ from posture.changes.record_shapes import (
     find_owners,
     find_shared_ids,
     format_scalar,
+    is_omitted,
     list_members,
     parse_account_id,
     unwrap,
@@ -87,11 +88,13 @@ def _parse(record: Any) -> Change:
     if not ignored and failed and not ids:
         ignored = "the call failed for every resource"
     name = _find_name(detail) or require(detail, "eventName", path)
-    if not ignored and name in TAGS.names and not any(each.startswith(TAGGED) for each in ids):
+    unnamed = is_omitted(detail.get("requestParameters"))  # anything may be tagged
+    tagged = unnamed or any(each.startswith(TAGGED) for each in ids)
+    if not ignored and name in TAGS.names and not tagged:
         ignored = "no VPC, subnet or endpoint service was tagged"
     source = require(detail, "eventSource", path)
     vpcs = frozenset(filter(VPC_ID.fullmatch, ids))
-    surveyed = not ignored and (name not in TAGS.names or vpcs)
+    surveyed = not ignored and (name not in TAGS.names or vpcs or unnamed)
     facts = find_facts(source, name) if surveyed else NO_FACTS
     outcome = ChangeOutcome.APPLIED if is_handled(source, name) else ChangeOutcome.SURVEYED
     services = frozenset(each for each in ids if each.startswith("vpce-svc-"))

@@ -6,6 +6,7 @@ from posture.lean_dataclass import dataclass
 from posture.model.shared_kind import SharedKind
 
 EC2 = "ec2.amazonaws.com"  # the `eventSource` of its records
+OMITTED = {"omitted": [True]}  # the pattern of a request that CloudTrail left out for its size
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from posture.changes.event_groups import EC2, EventGroup
+from posture.changes.event_groups import EC2, OMITTED, EventGroup
 from posture.changes.event_groups import build_group as _group
 from posture.changes.shared_events import (
     NETWORK_EVENTS,
@@ -362,7 +362,8 @@ def _build_tag_pattern() -> dict[str, Any]:
     """
     pattern = _pattern(list(TAGS.names))
     ids = {"resourceId": [{"prefix": each} for each in TAGGED]}
-    pattern["detail"]["requestParameters"] = {"resourcesSet": {"items": ids}}
+    requests = ({"resourcesSet": {"items": ids}}, OMITTED)
+    pattern["detail"]["$or"] = [{"requestParameters": each} for each in requests]
     return pattern
 
 

@@ -52,6 +52,14 @@ def unwrap(block: Any) -> Mapping[str, Any]:
     return block
 
 
+def is_omitted(block: Any) -> bool:
+    """Whether CloudTrail left out a request or response that is larger than 100 KB.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+    """
+    return isinstance(block, Mapping) and block.get("omitted") in (True, "true")
+
+
 def list_members(value: Any) -> list[Any]:
     """List the members of a list in any of its forms."""
     if value is None or value in ("", {}):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from posture.changes.event_groups import EC2, EventGroup
+from posture.changes.event_groups import EC2, OMITTED, EventGroup
 from posture.changes.shared_events import (
     NETWORK_EVENTS,
     NETWORK_MANAGER,
@@ -48,10 +48,11 @@ def _build_tag_pattern() -> dict[str, Any]:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
     """
     pattern = _build_pattern([EC2], [VPC_TAGS])
-    pattern["detail"]["requestParameters"] = {
+    of_vpcs = {
         "resourcesSet": {"items": {"resourceId": [{"prefix": "vpc-"}]}},
         "tagSet": {"items": {"key": [{"anything-but": HEARTBEAT_TAG}]}},
     }
+    pattern["detail"]["$or"] = [{"requestParameters": each} for each in (of_vpcs, OMITTED)]
     return pattern
 
 

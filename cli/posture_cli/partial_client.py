@@ -29,11 +29,9 @@ if TYPE_CHECKING:
     from botocore.session import Session
     from mypy_boto3_ec2 import EC2Client
 
-# Four attempts of ten seconds end within the time limit of one round of reads, so that a call that
-# hangs is unknown by itself.
 CONFIG = OF_FUNCTIONS.merge(
     Config(
-        read_timeout=10,
+        read_timeout=60,  # botocore's own: an answer may hold all resources of a large region
         # Two calls for each VPC are most of a scan, and each waits for a connection.
         max_pool_connections=20,
         retries={"mode": "adaptive", "total_max_attempts": 4},

@@ -50,7 +50,8 @@ T = TypeVar("T")
 Filters = Sequence[Mapping[str, object]]
 
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # of a row that is not as EC2's are
-TIME_LIMIT = 90.0  # seconds for one round of concurrent reads, retries included
+ATTEMPTS = 5  # of a call, where the client's configuration does not say
+PAUSES = 15.0  # seconds between all attempts of a call
 FILTER_VALUES = 200  # the most values that EC2 accepts in one filter
 # Pools whose reads have all ended, to be used again: starting ten threads takes longer than most
 # rounds of reads. A round that runs inside a read of another one takes a pool of its own.
@@ -225,7 +226,7 @@ def describe_by_ids(
         chunk: partial(describe, ec2, operation, [{"Name": by, "Values": chunk}])
         for chunk in chunked(sorted(ids))
     }
-    readings = read_concurrently(reads).values()
+    readings = read_concurrently(ec2, reads).values()
     denied = next((each.unreadable for each in readings if each.unreadable), None)
     items = () if denied else tuple(item for each in readings for item in each.items)
     malformed = {name: why for each in readings for name, why in each.malformed.items()}
@@ -233,13 +234,13 @@ def describe_by_ids(
 
 
 def read_concurrently(
-    reads: Mapping[K, Callable[[], T]], limit: float = TIME_LIMIT, at_once: int = CONCURRENCY
+    ec2: EC2Client, reads: Mapping[K, Callable[[], T]], at_once: int = CONCURRENCY
 ) -> dict[K, T]:
     """Run reads concurrently and return their results by key; the first failure is raised.
 
     Raises:
-        TimeoutError: the reads took longer than `limit` seconds. A read that is still running ends
-            with the timeout of its own request.
+        TimeoutError: the reads together took longer than all attempts of one call of the client
+            may. A read that is still running ends with the timeout of its own request.
     """
     if not reads:
         return {}
@@ -248,13 +249,20 @@ def read_concurrently(
     except IndexError:
         pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="collect")
     try:
-        results = pool.map(lambda read: read(), reads.values(), timeout=limit)
+        results = pool.map(lambda read: read(), reads.values(), timeout=_find_time_limit(ec2))
         found = dict(zip(reads, results, strict=True))
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     _idle_pools[at_once].append(pool)
     return found
+
+
+def _find_time_limit(ec2: EC2Client) -> float:
+    """Find the seconds that one round of reads may take: 90 in the functions."""
+    config: Any = ec2.meta.config
+    attempts = (config.retries or {}).get("total_max_attempts", ATTEMPTS)
+    return float(config.read_timeout * attempts + PAUSES)
 
 
 def read_vpc_resources(ec2: EC2Client, filters: Filters = ()) -> dict[str, Callable[[], Any]]:

@@ -72,6 +72,7 @@ def read_attributes(
     for some in chunked(tuple(vpc_ids)):
         keys = [(vpc_id, attribute) for vpc_id in some for attribute in ATTRIBUTES]
         values |= read_concurrently(
+            ec2,
             {key: partial(_read_attribute, ec2, *key) for key in keys},
             at_once=ec2.meta.config.max_pool_connections,  # type: ignore[attr-defined]
         )

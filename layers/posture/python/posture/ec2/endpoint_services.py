@@ -81,7 +81,7 @@ def collect_services(
     rows = {each: row for each, row in configurations.items if not _is_deleted(row)}
     connections = describe(ec2, CONNECTIONS, filters) if rows else Reading()
     principals = read_concurrently(
-        {each: partial(describe, ec2, PERMISSIONS, ServiceId=each) for each in rows}
+        ec2, {each: partial(describe, ec2, PERMISSIONS, ServiceId=each) for each in rows}
     )
     services = {
         service_id: _build_service(

@@ -147,7 +147,7 @@ class Observer:
             "catalogue": self.catalogue.read,
             **others,
         }
-        results = read_concurrently(reads)
+        results = read_concurrently(self.ec2, reads)
         return VpcResources(**{name: results[name] for name in VPC_RESOURCES}), results
 
     def _read_related(
@@ -173,7 +173,7 @@ class Observer:
             security_groups=index_by_id((*resources.security_groups.items, *foreign.items)),
             other_services={
                 name: service
-                for services in read_concurrently(others).values()
+                for services in read_concurrently(self.ec2, others).values()
                 for name, service in services.items()
             },
             default_vpcs={

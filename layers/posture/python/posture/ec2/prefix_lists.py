@@ -26,7 +26,7 @@ def read_entries(ec2: EC2Client, ids: Collection[str]) -> dict[str, Reading[Bloc
 
     Each reading holds one item, the list's CIDR blocks, or none if the list does not exist.
     """
-    return read_concurrently({list_id: partial(_read, ec2, list_id) for list_id in sorted(ids)})
+    return read_concurrently(ec2, {each: partial(_read, ec2, each) for each in sorted(ids)})
 
 
 def _read(ec2: EC2Client, list_id: str) -> Reading[Blocks]:

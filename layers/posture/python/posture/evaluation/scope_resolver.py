@@ -342,7 +342,7 @@ def find_in_ec2(ec2: EC2Client, region: Region, ids: Iterable[str]) -> LookedUp:
     if not by_lookup:
         return LookedUp()
     rows = read_concurrently(
-        {lookup: partial(_read, ec2, lookup, names) for lookup, names in by_lookup.items()}
+        ec2, {lookup: partial(_read, ec2, lookup, names) for lookup, names in by_lookup.items()}
     )
     found: dict[str, set[Scope]] = defaultdict(set)
     for lookup, reading in rows.items():

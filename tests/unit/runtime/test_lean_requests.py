@@ -218,3 +218,41 @@ def test_a_botocore_that_keeps_its_parts_elsewhere_is_left_alone() -> None:
         client = SimpleNamespace(**parts)
         use_lean_requests(client, CREDENTIALS)
         assert vars(client) == parts
+
+
+def test_rules_that_lead_elsewhere_are_kept() -> None:
+    """With an account in the credentials, DynamoDB has an endpoint of its own for each."""
+    session = get_session()
+    session.set_credentials("AKIDEXAMPLE", "secret", account_id="111122223333")
+    client: Any = session.create_client("dynamodb", "eu-west-1", config=CONFIG)
+    use_lean_requests(client, session.get_credentials())
+    urls: list[str] = []
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        urls.append(request.url)
+        raw: Any = HTTPResponse(BytesIO(b"{}"), preload_content=False)
+        headers: Any = {}
+        return AWSResponse(request.url, 200, headers, raw)
+
+    client.meta.events.register("before-send", answer)
+    client.get_item(TableName="t", Key={"scope": {"S": "a"}})
+    assert urls == ["https://111122223333.ddb.eu-west-1.amazonaws.com/"]
+
+
+@pytest.mark.parametrize("service", EMPTY)
+@pytest.mark.parametrize("region", ["us-east-1", "cn-north-1", "us-gov-west-1", "eu-west-9"])
+def test_the_endpoint_is_the_one_that_the_rules_name(service: str, region: str) -> None:
+    """In every partition, and in a region that botocore does not know yet."""
+    session = get_session()
+    session.set_credentials("AKIDEXAMPLE", "secret")
+    client: Any = session.create_client(service, region, config=CONFIG)
+    rules = vars(client)["_ruleset_resolver"]
+    model = client.meta.service_model
+    named = rules.construct_endpoint(
+        operation_model=model.operation_model("DescribeVpcs" if service == "ec2" else "Query"),
+        call_args={},
+        request_context={},
+    )
+    use_lean_requests(client, session.get_credentials())
+    assert vars(client)["_ruleset_resolver"] is None
+    assert client.meta.endpoint_url == named.url

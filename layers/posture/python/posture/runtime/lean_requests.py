@@ -49,6 +49,26 @@ def use_lean_requests(client: Any, credentials: Credentials | None) -> None:
             endpoint.create_request, credentials, signer.region_name, signer.signing_name
         )
         endpoint.create_request = builder.create_request
+    _keep_endpoint(client)
+
+
+def _keep_endpoint(client: Any) -> None:
+    """Let a client use one URL where its rules lead to the same one whatever is called.
+
+    Of EC2 and DynamoDB they name the region's, unless the credentials name an account. Without
+    rules, botocore uses the URL that the client has.
+    """
+    rules = vars(client).get("_ruleset_resolver")
+    if not hasattr(rules, "construct_endpoint"):
+        return
+    model = client.meta.service_model
+    found = rules.construct_endpoint(
+        operation_model=model.operation_model(model.operation_names[0]),
+        call_args={},
+        request_context={},
+    )
+    if found.url == client.meta.endpoint_url and not (found.headers or found.properties):
+        vars(client)["_ruleset_resolver"] = None
 
 
 class RequestBuilder:

@@ -10,7 +10,7 @@ from posture.evaluation.changes import BatchResult
 from posture.evaluation.sweep_result import SweepResult
 from posture.model.scope import Region
 from posture_cli.embedded.translation import read_template
-from stack_template import PATH, RESOURCES, properties_by_type
+from stack_template import PATH, RESOURCES, TEMPLATE, properties_by_type
 
 ROOT = PATH.parent
 COSTS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## Costs")[2]
@@ -95,20 +95,62 @@ def read(*paths: Path) -> str:
     return "".join(path.read_text(encoding="utf-8") for path in paths)
 
 
-FREE = {  # https://aws.amazon.com/eventbridge/pricing/: events of AWS services, and their rules
+# The row that has the costs of a type's resources, in the central stack. The numbers of some
+# of them are compared above, and those of alarms in test_operation.py.
+ROW_OF_TYPE = {
+    "AWS::CloudWatch::Alarm": "alarms",
+    "AWS::CloudWatch::Dashboard": "dashboard",
+    "AWS::DynamoDB::Table": "DynamoDB storage",
+    "AWS::EC2::VPCEndpoint": "interface endpoints",
+    "AWS::Events::EventBus": "forwarded events, paid by the members",
+    "AWS::KMS::Key": "key",
+    "AWS::Logs::LogGroup": "logs",
+    "AWS::Pipes::Pipe": "events about findings; receivers add $0.20 per million",
+    "AWS::SNS::Topic": "alerts",
+    "AWS::SQS::Queue": "queues",
+    "AWS::Serverless::Function": "evaluate",
+    "AWS::StepFunctions::StateMachine": MEMBERS,
+}
+FREE = {
+    "AWS::EC2::RouteTable",
+    "AWS::EC2::SecurityGroup",
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::Subnet",
+    "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::EC2::VPC",
+    "AWS::Events::EventBusPolicy",
+    # https://aws.amazon.com/eventbridge/pricing/: events of AWS services, and their rules
     "AWS::Events::Rule",
+    "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Role",
     "AWS::IAM::RolePolicy",
+    "AWS::KMS::Alias",
+    "AWS::Lambda::Permission",
     "AWS::SNS::Subscription",
-    "AWS::SNS::Topic",
-    "AWS::SQS::Queue",  # without requests, as no function polls it
+    "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
     "AWS::SSM::Document",
+    "AWS::Scheduler::Schedule",  # some 5,000 starts a month of 14 million that are free
+    "AWS::Serverless::LayerVersion",
 }
 
 
 @pytest.mark.parametrize("name", ["member.yaml", "shared-events.yaml", "remediation.yaml"])
 def test_other_templates_have_nothing_that_costs_at_rest(name: str) -> None:
-    """Forwarded events have a row."""
+    """Forwarded events have a row, and no function polls the queues."""
     kinds = {it["Type"] for it in read_template(ROOT / name)["Resources"].values()}
-    assert kinds <= FREE
+    assert kinds <= FREE | {"AWS::SNS::Topic", "AWS::SQS::Queue"}
+
+
+def test_every_type_of_resource_has_a_row_or_is_free() -> None:
+    """A resource of a new type needs a price before it is added."""
+    kinds = {it["Type"] for it in RESOURCES.values()}
+    assert kinds - FREE == ROW_OF_TYPE.keys()
+    assert set(ROW_OF_TYPE.values()) <= ROWS.keys()
+
+
+def test_what_functions_cost_beside_their_time_has_rows() -> None:
+    """They are traced, and send alerts."""
+    assert TEMPLATE["Globals"]["Function"]["Tracing"] == "Active"
+    assert "million traces ×" in ROWS["traces"]
+    assert "million e-mails ×" in ROWS["alerts"]

@@ -83,10 +83,10 @@ run "rejects_members_that_are_listed_twice" {
   expect_failures = [aws_cloudformation_stack.posture]
 }
 
-run "rejects_a_name_that_makes_function_names_too_long" {
+run "rejects_a_name_that_cloudformation_shortens" {
   command = plan
   variables {
-    stack_name = "a-name-of-fifty-characters-is-too-long-for-a-stack"
+    stack_name = "posture-of-the-security-eu" # 26 characters
   }
   expect_failures = [var.stack_name]
 }

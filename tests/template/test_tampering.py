@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import pytest
@@ -25,15 +26,19 @@ RULES = {name: it for name, it in RESOURCES.items() if name.startswith("Tamperin
 ACCOUNT_RULES = {name: it for name, it in RULES.items() if name != "TamperingMemberRule"}
 
 
+@cache
+def resolve_patterns(stack: str) -> list[Any]:
+    """Resolve the patterns of the rules in a stack."""
+    return [resolve(it["Properties"]["EventPattern"], stack) for it in ACCOUNT_RULES.values()]
+
+
 def find_rules(
     service: str, call: str, parameters: Mapping[str, Any] | None = None, **detail: Any
 ) -> set[str]:
     """Return the rules that match a call."""
-    event: Any = build_event(service, call, parameters, **detail)
-    patterns = {
-        name: resolve(rule["Properties"]["EventPattern"]) for name, rule in ACCOUNT_RULES.items()
-    }
-    return {name for name, pattern in patterns.items() if matches(pattern, event)}
+    event = build_event(service, call, parameters, **detail)
+    patterns = zip(ACCOUNT_RULES, resolve_patterns("posture"), strict=True)
+    return {name for name, pattern in patterns if matches(pattern, event)}
 
 
 @pytest.mark.parametrize(("service", "call", "parameters", "_name"), NAMED)
@@ -239,3 +244,64 @@ def test_a_longer_name_is_refused() -> None:
     """EventBridge refuses the name of one rule, so that the creation of the stack fails."""
     name = RULES["TamperingTrailRule"]["Properties"]["Name"]
     assert len(resolve(name, LONGEST_NAME)) == LIMITS["AWS::Events::Rule"]
+
+
+# The call that ends what a resource does, by its type: its service, name and parameter.
+ENDS = {
+    "AWS::CloudWatch::Alarm": ("monitoring", "DeleteAlarms", "alarmNames"),
+    "AWS::DynamoDB::Table": ("dynamodb", "DeleteTable", "tableName"),
+    "AWS::Events::EventBus": ("events", "DeleteEventBus", "name"),
+    "AWS::Events::EventBusPolicy": ("events", "RemovePermission", "eventBusName"),
+    "AWS::Events::Rule": ("events", "DisableRule", "name"),
+    "AWS::IAM::ManagedPolicy": ("iam", "CreatePolicyVersion", "policyArn"),
+    "AWS::IAM::Role": ("iam", "DeleteRolePolicy", "roleName"),
+    "AWS::Lambda::Permission": ("lambda", "RemovePermission20150331v2", "functionName"),
+    "AWS::Logs::LogGroup": ("logs", "DeleteLogGroup", "logGroupName"),
+    "AWS::Pipes::Pipe": ("pipes", "StopPipe", "name"),
+    "AWS::SNS::Subscription": ("sns", "Unsubscribe", "subscriptionArn"),
+    "AWS::SNS::Topic": ("sns", "DeleteTopic", "topicArn"),
+    "AWS::SNS::TopicPolicy": ("sns", "SetTopicAttributes", "topicArn"),
+    "AWS::SQS::Queue": ("sqs", "DeleteQueue", "queueUrl"),
+    "AWS::SQS::QueuePolicy": ("sqs", "SetQueueAttributes", "queueUrl"),
+    "AWS::Scheduler::Schedule": ("scheduler", "DeleteSchedule", "name"),
+    "AWS::Serverless::Function": ("lambda", "DeleteFunction20150331", "functionName"),
+    "AWS::StepFunctions::StateMachine": ("states", "DeleteStateMachine", "stateMachineArn"),
+}
+# What has ids is in the tests above. The rest cannot be deleted while it is used, or the monitor
+# does not need it.
+WITH_IDS = {
+    "AWS::EC2::RouteTable",
+    "AWS::EC2::SecurityGroup",
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::EC2::VPCEndpoint",
+    "AWS::KMS::Key",
+}
+IN_USE = {"AWS::EC2::Subnet", "AWS::EC2::VPC", "AWS::Serverless::LayerVersion"}
+UNNEEDED = {"AWS::CloudWatch::Dashboard", "AWS::KMS::Alias"}
+# What holds a name in front of that of the resource, and what else names it.
+AROUND = {
+    "policyArn": "arn:aws:iam::111122223333:policy/security/{}",
+    "queueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/{}",
+    "stateMachineArn": "arn:aws:states:eu-west-1:111122223333:stateMachine:{}",
+    "subscriptionArn": "arn:aws:sns:eu-west-1:111122223333:{}:0a1b2c3d",
+    "topicArn": "arn:aws:sns:eu-west-1:111122223333:{}",
+}
+NAMES = ("Name", "FunctionName", "LogGroupName", "StateMachineName", "EventBusName")
+
+
+@pytest.mark.parametrize("logical_id", RESOURCES)
+def test_no_resource_ends_unreported(logical_id: str) -> None:
+    """One of a new type needs a rule, or a reason why not."""
+    kind, properties = RESOURCES[logical_id]["Type"], RESOURCES[logical_id]["Properties"]
+    if kind not in ENDS:
+        assert kind in {*WITH_IDS, *IN_USE, *UNNEEDED}
+        return
+    service, call, parameter = ENDS[kind]
+    given = [properties[each] for each in NAMES if "Fn::Sub" in properties.get(each, ())]
+    generated = generate_name(LONGEST_NAME, logical_id, LIMITS.get(kind, 255))
+    name = resolve(given[0], LONGEST_NAME) if given else generated
+    value = AROUND.get(parameter, "{}").format(name)
+    request = {parameter: [value] if parameter.endswith("Names") else value}
+    event: Any = build_event(service, call, request)
+    assert any(matches(pattern, event) for pattern in resolve_patterns(LONGEST_NAME)), request

@@ -25,7 +25,7 @@ from botocore.utils import EVENT_ALIASES
 from posture_cli.embedded.quick_moto import quicken_moto
 
 _LIST_SERVICES = Loader.list_available_services
-_LOAD_DATA = Loader.load_data
+_LOAD_DATA = Loader.load_data_with_path
 LOAD_MODEL = Loader.load_service_model
 _CREATE_METHODS = ClientCreator._create_methods  # type: ignore[attr-defined]
 _PARSE = EC2QueryParser._do_parse  # type: ignore[attr-defined]
@@ -47,7 +47,7 @@ def quicken() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 10, 10)
     replacements: list[tuple[Any, str, Any]] = [
-        (Loader, "load_data", _load_data),
+        (Loader, "load_data_with_path", _load_data),
         (Loader, "load_service_model", _load_model),
         (Loader, "list_available_services", _list_services),
         (ClientCreator, "_load_service_model", _share_model),

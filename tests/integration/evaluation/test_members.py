@@ -12,7 +12,7 @@ from member_accounts import ACCESS, ONE, OTHER, Organization
 from monitor_stage import HOME, Stage, attribute_change, event
 from posture.ec2.members import assume_member_roles
 from posture.errors import SweepIncompleteError
-from posture.model.finding import FindingStatus
+from posture.model.finding import UNKNOWN_CAUSE, FindingStatus
 from posture.model.instant import format_iso
 from posture.model.scope import Region, Scope
 from posture.rules.rule_catalogue import SERVICE_RULES
@@ -55,7 +55,8 @@ def test_a_change_of_one_account_concerns_another(organization: Organization) ->
     organization.open_group(OTHER)  # no event of it arrives
     record = organization.open_group(ONE)
     assert organization.evaluate(record) == ()
-    assert "endpoint-security-group-open" in {it.rule for it in organization.findings(OTHER)}
+    found = {it.rule: it for it in organization.findings(OTHER)}
+    assert found["endpoint-security-group-open"].opened_by == UNKNOWN_CAUSE  # bob is of ONE
     organization.lose(OTHER)
     assert organization.evaluate(record) == ()  # that account's trouble is not this change's
 

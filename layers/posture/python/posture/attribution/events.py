@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 
@@ -115,6 +116,34 @@ def select_applied(
         and (until is None or each.time <= until)
     }
     return tuple(sorted(applied.values(), key=attrgetter("time")))
+
+
+def select_concerning(
+    changes: Iterable[Change], snapshot: AnySnapshot | None
+) -> tuple[Change, ...]:
+    """Select the changes that can have changed a scope, with the ids by which they can.
+
+    A call of another account may name a VPC and what is in it, in the request for a peering
+    connection or in a tag. It changes what accounts share, and what participants have in shared
+    subnets; the VPC itself, its route tables, ACLs, gateways and endpoints are its owner's alone.
+    Only the provider of an endpoint's service accepts and rejects the endpoint.
+    https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html
+    """
+    if not isinstance(snapshot, Snapshot):
+        return tuple(changes)
+    account = snapshot.scope.account
+    if snapshot.vpc.owner not in {"", account}:
+        return tuple(changes)
+    own = {snapshot.vpc.id, *snapshot.route_tables, *snapshot.network_acls, *snapshot.nat_gateways}
+    selected: list[Change] = []
+    for each in changes:
+        if each.region.account == account:
+            selected.append(each)
+            continue
+        withheld = own if each.service_ids else own.union(snapshot.endpoints)
+        if ids := each.resource_ids - withheld:
+            selected.append(replace(each, resource_ids=ids, vpc_ids=each.vpc_ids - withheld))
+    return tuple(selected)
 
 
 def build_cause(change: Change) -> Cause:

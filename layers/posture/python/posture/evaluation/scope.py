@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 
 from posture.analysis.matrix import build_matrix_record
-from posture.attribution.events import READING
+from posture.attribution.events import READING, select_concerning
 from posture.baseline.resolve import resolve_baseline
 from posture.errors import ConflictError, OutdatedFactsError
 from posture.evaluation.recorder import EvaluatedScope, Recorder
@@ -409,7 +409,7 @@ class ScopeEvaluator:
             observed.scope,
             observed.observation.observed_at,
             observed.snapshot,
-            observed.changes,
+            select_concerning(observed.changes, observed.snapshot),
             self._baseline,
             observed.waivers,
             results.verdicts if results else (),

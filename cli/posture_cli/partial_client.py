@@ -8,8 +8,6 @@ is evaluated. The functions do not use it: a failed call makes them retry the wh
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -18,7 +16,6 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
-from botocore.utils import parse_timestamp
 
 import posture
 from posture.ec2.errors import NOT_RECORDED, describe_failed_call
@@ -47,14 +44,13 @@ def open_ec2(session: Session, region: str) -> EC2Client:
     session.register(
         "creating-client-class.ec2", cast("Any", _derive_class), unique_id="partial-client"
     )
-    parsers = session.get_component("response_parser_factory")
-    parsers.set_parser_defaults(timestamp_parser=_parse_time)
     models = session.get_component("data_loader")
     session.register_component("data_loader", _open_models(tuple(models.search_paths)))
     try:
-        return cast("EC2Client", session.create_client("ec2", region, config=CONFIG))
+        client = session.create_client("ec2", region, config=CONFIG)
     finally:
         session.register_component("data_loader", models)
+    return cast("EC2Client", client)
 
 
 @lru_cache(maxsize=1)
@@ -64,16 +60,6 @@ def _open_models(others: tuple[str, ...]) -> Loader:
     botocore's has 800 operations, and takes a tenth of a second to load.
     """
     return Loader([str(MODELS), *others])
-
-
-def _parse_time(value: Any) -> datetime:
-    """Parse a time as EC2 writes it; botocore's parser, which takes any form, takes ten times."""
-    if isinstance(value, str):
-        with suppress(ValueError):
-            parsed = datetime.fromisoformat(value)
-            if parsed.tzinfo:
-                return parsed
-    return parse_timestamp(value)
 
 
 class _PartialClient:

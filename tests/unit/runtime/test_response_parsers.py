@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -113,6 +114,8 @@ def parse(factory: ResponseParserFactory, service: str, operation: str, body: by
 
 
 def _describe(value: object) -> str:
+    if isinstance(value, datetime):  # of whichever class its time zone is
+        return value.isoformat()
     return ET.tostring(value, "unicode") if isinstance(value, ET.Element) else repr(value)
 
 

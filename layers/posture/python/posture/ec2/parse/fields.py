@@ -7,6 +7,7 @@ could change any answer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import IPv6Network, ip_address, ip_network
 from typing import Any, TypeVar
 
@@ -46,7 +47,12 @@ def parse_network(text: str | None) -> Network | None:
     Raises:
         ValueError: it is malformed.
     """
-    return ip_network(text, strict=False) if text else None
+    return _parse_block(text) if text else None
+
+
+@lru_cache(maxsize=4096)  # most blocks come again, in rules of groups above all
+def _parse_block(text: str) -> Network:
+    return ip_network(text, strict=False)
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:

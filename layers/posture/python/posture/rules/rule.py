@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from posture.analysis.coverage import Analysis, Coverage
 from posture.analysis.endpoint_contexts import (
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from posture.analysis.central.sources import Source
     from posture.rules.central.use import CentralUse
 
+ResultT = TypeVar("ResultT")
 GATEWAYS = frozenset({TargetKind.TRANSIT_GATEWAY, TargetKind.CORE_NETWORK})
 SMALLEST_SUBNET = 28  # the longest prefix of a subnet's IPv4 block
 VPC_POLICY_UNITS = 8 * MAX_UNITS  # of work on the endpoint policies of one VPC
@@ -261,6 +262,19 @@ class VpcContext:
         return {name: decided.get(name) or former[name] for name in self._stated_policies}
 
     @cached_property
+    def policy_results(self) -> dict[tuple[object, str], RuleResult]:
+        """The results that a decided policy alone decides, by what evaluates it and endpoint id."""
+        return {}
+
+    def list_former_results(self, endpoint: Endpoint) -> Mapping[tuple[object, str], RuleResult]:
+        """List the `policy_results` before a change; none if it concerns the endpoint's policy."""
+        former, decided = self.former, self.policies.get(endpoint.id)
+        if former is None or decided is None or decided is not former.policies.get(endpoint.id):
+            return {}
+        same = former.snapshot.services is self.snapshot.services  # they say which support policies
+        return former.policy_results if same else {}
+
+    @cached_property
     def changed_policies(self) -> tuple[str, ...]:
         """The ids of the endpoints whose policies the former context, if any, does not have."""
         former = self.former._stated_policies if self.former else {}  # noqa: SLF001 - same class
@@ -315,6 +329,22 @@ class VpcContext:
             if table := self.tables[subnet.id]:
                 found[table.id] = (*found.get(table.id, ()), subnet)
         return found
+
+    def remember(self, key: tuple[Hashable, ...], work: Callable[[], ResultT]) -> ResultT:
+        """Return the result of some work, done once: rules ask for it for each of many resources.
+
+        Args:
+            key: What names the work and its arguments.
+            work: The work, which reads nothing but this context and the arguments.
+        """
+        if key not in self._remembered:
+            self._remembered[key] = work()
+        result: ResultT = self._remembered[key]
+        return result
+
+    @cached_property
+    def _remembered(self) -> dict[tuple[Hashable, ...], Any]:
+        return {}
 
     @cached_property
     def paths(self) -> Mapping[tuple[str, str], tuple[Path, ...] | None]:

@@ -33,6 +33,8 @@ OPTIONAL = {
         ("MemberSweepFailuresQueueUrl", "SweepMemberFunctionName"),
         "with MembersFrom=parameter its parameter MemberAccounts lists the members",
     ),
+    "MembersStateMachineArn": "without MembersFrom=organization no list decides who is a member; "
+    "posture members add and remove do",
 }
 
 

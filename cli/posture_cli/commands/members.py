@@ -30,6 +30,7 @@ CSV_COLUMNS = (
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 # The output that a stack has only if its members are in the table.
 OUTPUT = "SweepMemberFunctionName"
+LIST_OUTPUT = "MembersStateMachineArn"  # only if AWS Organizations lists them
 AccountsArgument = Annotated[
     list[str], argument("ACCOUNT", "12-digit account IDs, separated by spaces or commas.")
 ]
@@ -117,10 +118,13 @@ def remove(accounts: AccountsArgument, *, where: options.BaselineTableOptions) -
 def release(accounts: AccountsArgument, *, where: options.BaselineTableOptions) -> None:
     """Let the organization's list decide again whether accounts are members.
 
-    It decides at its next run, with MembersFrom=organization; until then nothing changes.
+    It decides at its next run; until then nothing changes. A stack with MembersFrom=table has no
+    such list: there, posture members add and remove decide alone.
 
     Exit code: 0, or 2 on error.
     """
+    if not where.baseline_table:
+        deployed.read_stack_output(where.stack, LIST_OUTPUT, where.region)
     table, now = _open_table(where), datetime.now(UTC)
     for member in _find_known(table, _check(accounts)):
         table.put(member.account, member.state, MemberSource.ORGANIZATION, now)

@@ -103,6 +103,23 @@ def test_a_list_names_ages_and_errors(table: MemberTable) -> None:
     assert [each["due"] for each in rows] == ["yes", "no", "no"]
 
 
+def test_no_member_is_released_where_no_list_decides(
+    table: MemberTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With MembersFrom=table it would have no effect, and a person would wait for it."""
+    table.put(ONE, MemberState.LEFT, MemberSource.PERSON, NOW, "arn:aws:iam::1:user/alice")
+    outputs = {"BaselineTableName": TABLES.baseline, "SweepMemberFunctionName": "sweep"}
+    monkeypatch.setattr("posture_cli.deployed._read_outputs", lambda *_: outputs)
+    refused = posture("members", "release", ONE)
+    assert isinstance(refused.exception, CommandError)
+    expected = "without MembersFrom=organization no list decides who is a member"
+    assert expected in str(refused.exception)
+    assert read(table, ONE).source is MemberSource.PERSON
+    outputs["MembersStateMachineArn"] = "arn:aws:states:eu-west-1:1:stateMachine:members"
+    assert posture("members", "release", ONE).exit_code == 0
+    assert read(table, ONE).source is MemberSource.ORGANIZATION
+
+
 def test_what_a_change_was_is_said_and_who_made_it_is_kept(table: MemberTable) -> None:
     """An auditor asks who took an account out; what the organization decides has no person."""
     said = [

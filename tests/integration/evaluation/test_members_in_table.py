@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from moto.iam import models
 
 from member_accounts import ONE, OTHER, Organization
 from monitor_stage import HOME, Stage, batch
@@ -126,6 +127,9 @@ class Stack:
 @pytest.fixture
 def stack(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """Return a stack of an organization of three accounts, of which the table names none."""
+    # Each account has resources of its own, by the keys of a request; others are the monitor's.
+    monkeypatch.delenv("MOTO_ACCOUNT_ID")
+    monkeypatch.setattr(models, "DEFAULT_ACCOUNT_ID", ACCOUNT)
     monkeypatch.setattr(member_model, "ASKED_JUST_NOW", timedelta(0))
     monkeypatch.setattr(watched_accounts, "LIFETIME", 0.0)
     monkeypatch.setattr(member_sweep, "ATTEMPTS", 2)
@@ -254,6 +258,21 @@ def test_findings_of_a_member_that_left_are_ended(stack: Stack) -> None:
     stack.name(ONE)
     stack.settle()
     assert opened.id in {it.id for it in organization.findings(ONE)}
+
+
+def test_each_member_that_leaves_is_counted_once(stack: Stack) -> None:
+    """Also one without findings, whose end no alert reports: MembersLeftAlarm does."""
+    stack.name(ONE, OTHER)
+    stack.settle()
+    stack.name(OTHER, state=MemberState.LEFT)
+    stack.settle()
+    stack.sweep()  # asks for those that left as well
+    stack.settle()
+    assert stack.measure("MembersEnded", "sweep_member") == [1]
+    log = stack.functions["sweep_member"].log.getvalue().splitlines()
+    (line,) = [each for each in log if "no longer a member" in each]
+    assert json.loads(line)["account"] == OTHER
+    assert json.loads(line)["decided_by"] == "organization"
 
 
 def test_findings_that_are_recorded_after_a_member_left_end_with_the_next_sweep(

@@ -122,7 +122,7 @@ class MemberResult:
     region: Region
     sweep_results: list[SweepResult] = field(default_factory=list)
     complete: int = 0  # members
-    ended: int = 0  # members that left
+    ended: int = 0  # members that left, each counted once
     postponed: int = 0  # members that get another attempt
     given_up: dict[str, str] = field(default_factory=dict)  # the reason by account
     records: list[str] = field(default_factory=list)
@@ -219,7 +219,10 @@ class MemberSweeper:
             return
         self._table.complete(member, began_at)
         result.complete += member.is_active
-        result.ended += not member.is_active
+        if member.has_just_left:
+            extra = {"account": member.account, "decided_by": member.named_by or member.source}
+            logger.warning("account is no longer a member", extra=extra)
+            result.ended += 1
 
     def _sweep(self, member: Member, deadline: Deadline) -> SweepResult:
         """Sweep an account, or end the findings of one that left."""

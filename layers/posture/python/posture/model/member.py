@@ -67,6 +67,11 @@ class Member:
             return True
         return self.due_at is not None and self.due_at > self.tried_at
 
+    @property
+    def has_just_left(self) -> bool:
+        """Whether the account left, and no sweep has ended its findings since."""
+        return not self.is_active and self.tried_as != MemberState.LEFT
+
     def measure_age(self, now: datetime) -> float:
         """Measure the seconds since the last complete sweep, or since it became a member."""
         since = max(self.since, self.swept_at) if self.swept_at else self.since

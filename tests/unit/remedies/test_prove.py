@@ -507,7 +507,7 @@ def test_the_rules_about_policies_read_nothing_else() -> None:
         "aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-kms --no-private-dns-enabled",
         f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-s3 --policy-document '{FULL}'",
         "aws ec2 delete-vpc-endpoints --vpc-endpoint-ids vpce-kms",
-        f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-kms --policy-document '{CLOSED}'",
+        f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-kms --policy-document '{FULL}'",
         (
             "aws ec2 revoke-security-group-ingress --group-id sg-endpoints --protocol tcp "
             "--port 443 --cidr 10.0.0.0/16"
@@ -537,7 +537,7 @@ def test_a_policy_that_a_command_does_not_concern_is_not_evaluated_again() -> No
     """Its results are those of before; the policy that the command sets has new ones."""
     before = VpcContext(network(*KMS_PARTS), BASELINE)
     evaluate_context(before)
-    command = f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-s3 --policy-document '{CLOSED}'"
+    command = f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-s3 --policy-document '{FULL}'"
     snapshot = apply_edits(before.snapshot, parse_command(command)).snapshot
     tried = VpcContext(snapshot, BASELINE, former=before)
     evaluate_context(tried)

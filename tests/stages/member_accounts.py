@@ -16,6 +16,7 @@ from posture.evaluation.sweep_result import SweepResult
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
 from posture.runtime import clients
+from posture.runtime.deadline import Deadline
 from posture.runtime.settings import MemberAccess
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
@@ -81,7 +82,7 @@ class Organization:
         """Evaluate records as one batch; return the messages to retry."""
         return self.run(*records).failed
 
-    def run(self, *records: Any) -> BatchResult:
+    def run(self, *records: Any, deadline: Deadline | None = None) -> BatchResult:
         """Evaluate records, or the text of messages, as one batch."""
         stage = self.stage
         home = stage.observer()
@@ -100,7 +101,7 @@ class Organization:
             rejections=Rejections(stage.dynamodb, TABLES.history),
             own_vpc=stage.network.vpc,
         )
-        return Evaluator(ports).evaluate(batch(*records))
+        return Evaluator(ports).evaluate(batch(*records), deadline)
 
     def sweep(self) -> SweepResult:
         """Sweep all accounts."""

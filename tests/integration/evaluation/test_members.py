@@ -17,6 +17,7 @@ from posture.model.instant import format_iso
 from posture.model.scope import Region, Scope
 from posture.rules.rule_catalogue import SERVICE_RULES
 from posture.runtime import clients
+from posture.runtime.deadline import Deadline
 from sample_network import ACCOUNT, REGION
 
 
@@ -43,6 +44,35 @@ def test_a_members_change_is_found_in_its_account_alone(organization: Organizati
     assert organization.stage.findings() == []
     assert organization.assumed[0]["RoleArn"] == f"arn:aws:iam::{ONE}:role/posture-look-eu-west-1"
     assert organization.assumed[0]["ExternalId"] == "our-external-id"
+
+
+def test_a_throttled_account_takes_no_time_of_another(organization: Organization) -> None:
+    """It fails after 90 seconds of the 180, is not tried again, and the others are evaluated."""
+    left = [180.0]
+    theirs = organization.open_group(ONE)
+    records = [theirs, theirs | {"eventID": "second"}, organization.open_group(OTHER)]
+    attempts: list[str] = []
+
+    def throttle(model: Any, **_: Any) -> None:
+        attempts.append(model.name)
+        left[0] = min(left[0], 90.0)
+        error: Any = {"Error": {"Code": "RequestLimitExceeded", "Message": "slow down"}}
+        raise ClientError(error, model.name)
+
+    organization.members[ONE].ec2.meta.events.register("before-call.ec2", throttle)
+    result = organization.run(*records, deadline=Deadline(lambda: left[0]))
+    assert len(result.failed) == 2
+    assert organization.findings(ONE) == []
+    assert "endpoint-security-group-open" in {it.rule for it in organization.findings(OTHER)}
+    assert len(attempts) == len(set(attempts))  # nothing of it was asked again
+
+
+def test_without_time_no_account_is_asked(organization: Organization) -> None:
+    """The changes come again, instead of with the whole batch after a timeout."""
+    records = [organization.open_group(account) for account in (ONE, OTHER)]
+    result = organization.run(*records, deadline=Deadline(lambda: 10.0))
+    assert len(result.failed) == 2
+    assert organization.assumed == []
 
 
 def test_a_change_of_one_account_concerns_another(organization: Organization) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from posture.runtime.deadline import FACTOR, MARGIN, Deadline
+from posture.runtime.deadline import FACTOR, MARGIN, Deadline, measure_time_for_reads
 
 
 class RemainingTime:
@@ -56,3 +56,37 @@ def test_a_failed_step_counts() -> None:
     with pytest.raises(TimeoutError), deadline.step():
         time_out(left)
     assert not deadline.allows()
+
+
+def test_a_failed_step_of_another_account_does_not_count() -> None:
+    """What made it fail, such as throttling, is not what the next account meets."""
+    left = RemainingTime(200)
+    deadline = Deadline(left)
+    with pytest.raises(TimeoutError), deadline.step(counts_failure=False):
+        time_out(left)
+    assert deadline.allows()
+
+
+def test_steps_of_another_kind_are_measured_for_themselves() -> None:
+    """Of the same time."""
+    left = RemainingTime(180)
+    deadline = Deadline(left)
+    other = deadline.measure_apart()
+    with other.step():
+        left.seconds -= 90
+    assert not other.allows()
+    assert deadline.allows()
+    left.seconds = MARGIN
+    assert not deadline.allows()
+
+
+def test_reads_of_an_invocation_end_in_time() -> None:
+    """Before the margin; outside of an invocation nothing limits them."""
+    left = RemainingTime(100)
+    deadline = Deadline(left)
+    assert measure_time_for_reads() == float("inf")
+    with deadline.limit_reads():
+        assert measure_time_for_reads() == 100 - MARGIN
+        left.seconds = 3
+        assert measure_time_for_reads() == 0
+    assert measure_time_for_reads() == float("inf")

@@ -38,6 +38,7 @@ from posture.model.network import (
     Vpc,
 )
 from posture.runtime.clients import CONCURRENCY
+from posture.runtime.deadline import measure_time_for_reads
 from posture.runtime.pages import read_pages
 
 if TYPE_CHECKING:
@@ -240,7 +241,8 @@ def read_concurrently(
 
     Raises:
         TimeoutError: the reads together took longer than all attempts of one call of the client
-            may. A read that is still running ends with the timeout of its own request.
+            may, or than is left of the invocation. A read that is still running ends with the
+            timeout of its own request.
     """
     if not reads:
         return {}
@@ -262,7 +264,7 @@ def _find_time_limit(ec2: EC2Client) -> float:
     """Find the seconds that one round of reads may take: 90 in the functions."""
     config: Any = ec2.meta.config
     attempts = (config.retries or {}).get("total_max_attempts", ATTEMPTS)
-    return float(config.read_timeout * attempts + PAUSES)
+    return min(float(config.read_timeout * attempts + PAUSES), measure_time_for_reads())
 
 
 def read_vpc_resources(ec2: EC2Client, filters: Filters = ()) -> dict[str, Callable[[], Any]]:

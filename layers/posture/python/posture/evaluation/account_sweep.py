@@ -64,7 +64,7 @@ def sweep_accounts(  # noqa: PLR0913 - the ports, and two things that tests cont
     results: list[SweepResult] = []
     while turns and deadline.allows():
         region, slices = turns.popleft()
-        with deadline.step():
+        with deadline.step(), deadline.limit_reads():
             result = _run_slice(region, slices)
         results.append(replace(result, remaining=()))
         remaining[region] = result.remaining

@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 
 from posture.ec2.describe import chunked
 from posture.ec2.dns_attributes import CHANGE_EVENT, UNLIMITED, DnsCache
+from posture.ec2.errors import is_busy
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
 from posture.errors import describe_error
@@ -96,12 +97,17 @@ class BatchEvaluation:
         self.regions_swept = 0
         self.results: list[ScopeResult] = []
         self._postponed: list[tuple[Scope, RegionSnapshot | None]] = []
+        self._busy: dict[str, str] = {}  # the accounts that EC2 throttles, and the error
 
     def run(self) -> Failures:
         """Evaluate every scope once; return the changes to retry, and why.
 
         Scopes whose endpoint policies take long come last, one by one, as far as time allows.
         """
+        with self._deadline.limit_reads():
+            return self._run()
+
+    def _run(self) -> Failures:
         ports = self._ports
         evaluator = ScopeEvaluator(ports.store, ports.baselines, ports.observer.now, ports.shared)
         resolved, failures = self._resolve_changes()
@@ -117,7 +123,7 @@ class BatchEvaluation:
     def _resolve_changes(self) -> tuple[ResolvedScopes, dict[str, str]]:
         """Resolve the changes to scopes together, or one by one where that fails."""
         try:
-            resolved = self._ports.resolver.resolve(self._changes)
+            resolved = self._ports.resolver.resolve(self._changes, self._deadline)
             return resolved, dict(resolved.denied)
         except CAUGHT:
             logger.exception("changes not resolved together")
@@ -126,7 +132,7 @@ class BatchEvaluation:
         failures: dict[str, str] = {}
         for change in self._changes:
             try:
-                resolved = self._ports.resolver.resolve([change])
+                resolved = self._ports.resolver.resolve([change], self._deadline)
             except CAUGHT as error:
                 failures[change.event_id] = describe_error(error)
                 continue
@@ -142,6 +148,8 @@ class BatchEvaluation:
         ports = self._ports
         events = [each.event_id for each in changes]
         observer = ports.observer_of(region.account)
+        if not self._deadline.allows():
+            return dict.fromkeys(events, NO_TIME)
         try:
             sweep = RegionSweep(observer, ports.store, ports.baselines, ports.shared)
             result = sweep.run(changes, self._deadline)
@@ -194,14 +202,20 @@ class BatchEvaluation:
         self, account: str, vpc_ids: Sequence[str], changes: ScopeChanges
     ) -> RegionSnapshot | None:
         """Read VPCs together; None where they are few or cannot be read."""
-        if len(vpc_ids) < TOGETHER:
+        if len(vpc_ids) < TOGETHER or account in self._busy:
             return None
         try:
             observer = self._ports.observer_of(account)
             return observer.collect_vpcs(vpc_ids, self._build_cache(observer, vpc_ids, changes))
-        except CAUGHT:
+        except CAUGHT as error:
             logger.exception("VPCs not read together", extra={"account": account})
+            self._note_busy(account, error)
             return None
+
+    def _note_busy(self, account: str, error: Exception) -> None:
+        """Note an account that EC2 throttles: its other scopes would only take others' time."""
+        if is_busy(error):
+            self._busy[account] = describe_error(error)
 
     def _evaluate_group(
         self,
@@ -258,18 +272,20 @@ class BatchEvaluation:
             "event_ids": events,
             "scope": str(scope),
         }
-        if not self._deadline.allows():
-            logger.warning(NO_TIME, extra=extra)
-            return NO_TIME
+        unevaluated = "" if self._deadline.allows() else NO_TIME
+        if unevaluated := unevaluated or self._busy.get(scope.account, ""):
+            logger.warning(unevaluated, extra=extra)
+            return unevaluated
         units = VPC_POLICY_UNITS if last else FIRST_POLICY_UNITS
         try:
-            with self._deadline.step():
+            with self._deadline.step(counts_failure=False):
                 result = self._evaluate(evaluator, scope, vpcs, changes, units)
         except CostlyPoliciesError as error:
             logger.info("scope postponed", extra={**extra, "reason": str(error)})
             return None
         except CAUGHT as error:
             logger.exception("scope not evaluated", extra=extra)
+            self._note_busy(scope.account, error)
             return describe_error(error)
         extra["outcome"] = result.outcome.value
         extra["evaluated"] = result.evaluated

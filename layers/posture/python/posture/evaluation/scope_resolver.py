@@ -21,9 +21,11 @@ from aws_lambda_powertools import Logger
 from posture.ec2.describe import Reading, chunked, list_rows, read_concurrently, read_unless_denied
 from posture.ec2.errors import is_busy
 from posture.errors import describe_error
+from posture.evaluation.sweep_result import NO_TIME
 from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.model.scope import Region, Scope
+from posture.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -120,11 +122,17 @@ class ScopeResolver:
         self._ownership = ownership
         self._accounts = accounts
 
-    def resolve(self, changes: Sequence[Change]) -> ResolvedScopes:
+    def resolve(
+        self, changes: Sequence[Change], deadline: Deadline | None = None
+    ) -> ResolvedScopes:
         """Resolve changes to scopes, or to their region where that is not possible.
 
         An account in which ids cannot be looked up, such as one that EC2 throttles, holds up no
         change of another one.
+
+        Args:
+            changes: The changes.
+            deadline: When to stop; the changes that are left are among those that are `denied`.
 
         Raises:
             ClientError, BotoCoreError: DynamoDB did not answer, in spite of retries.
@@ -135,7 +143,8 @@ class ScopeResolver:
         ids = {name for change in changes for name in self._index_ids(change)}
         indexed = self._ownership.find_scopes(ids) if ids else {}
         looked_up = self._look_up(
-            {region: _select_unsettled(region, ids, indexed) for region, ids in wanted.items()}
+            {region: _select_unsettled(region, ids, indexed) for region, ids in wanted.items()},
+            (deadline or Deadline()).measure_apart(),
         )
         known = {
             region: _select_known(region, ids, indexed, looked_up[region].known)
@@ -162,11 +171,16 @@ class ScopeResolver:
             reasons,
         )
 
-    def _look_up(self, wanted: Mapping[Region, Sequence[str]]) -> dict[Region, LookedUp]:
+    def _look_up(
+        self, wanted: Mapping[Region, Sequence[str]], deadline: Deadline
+    ) -> dict[Region, LookedUp]:
         """Ask EC2 for ids, in several accounts at once: each has request quotas of its own."""
 
         def look_up(region: Region) -> LookedUp:
-            return look_up_ids(partial(self._ec2_of, region), region, wanted[region])
+            if not deadline.allows():
+                return LookedUp(failed=dict.fromkeys(wanted[region], NO_TIME))
+            with deadline.step():
+                return look_up_ids(partial(self._ec2_of, region), region, wanted[region])
 
         if sum(map(bool, wanted.values())) <= 1:  # of one account, for which no thread is started
             return {region: look_up(region) for region in wanted}

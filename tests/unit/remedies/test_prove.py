@@ -542,7 +542,25 @@ def test_a_policy_that_a_command_does_not_concern_is_not_evaluated_again() -> No
     tried = VpcContext(snapshot, BASELINE, former=before)
     evaluate_context(tried)
     kept = {key for key, it in before.policy_results.items() if tried.policy_results[key] is it}
-    assert {endpoint_id for _, endpoint_id in kept} == {"vpce-kms"}
+    assert {endpoint_id for _, endpoint_id, _ in kept} == {"vpce-kms"}
+
+
+def test_a_policy_is_evaluated_again_where_names_lead_to_another_endpoint() -> None:
+    """An interface endpoint is not asked for what a gateway endpoint of its service carries."""
+    parts = (*KMS_PARTS, interface("named", gateway("s3").service_name, private_dns=False))
+    baseline = replace(BASELINE, required_services=("s3",))
+    before = VpcContext(network(*parts), baseline)
+    evaluate_context(before)
+    command = "aws ec2 delete-vpc-endpoints --vpc-endpoint-ids vpce-s3"
+    snapshot = apply_edits(before.snapshot, parse_command(command)).snapshot
+    tried, scratch = VpcContext(snapshot, baseline, former=before), VpcContext(snapshot, baseline)
+    (needs,) = [it for it in VPC_RULES if it.id == "endpoint-policy-blocks-required-service"]
+    was, now, expected = (
+        {each.resource: each.status for each in evaluate_context(it, [needs])}
+        for it in (before, tried, scratch)
+    )
+    assert now == expected
+    assert now["vpce-named"] is not was["vpce-named"]
 
 
 def test_every_part_of_a_snapshot_is_compared() -> None:

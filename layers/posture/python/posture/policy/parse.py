@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from posture.policy.document import (
     MAX_POLICY_CHARACTERS,
@@ -37,6 +38,7 @@ PRINCIPALS = ("AWS", "Service", "Federated", "CanonicalUser")
 ACTION = re.compile(r"\*+|[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+")
 
 
+@lru_cache(maxsize=64)  # most endpoints have one of few policies
 def parse_policy(text: str, *, keep: str = "last") -> Policy:
     """Parse a policy document.
 

@@ -12,7 +12,7 @@ from posture.model.verdict import Severity, Status
 from posture.policy import PolicyAnswer, QuestionResult
 from posture.rules.controls import ACCESS, DEFAULT_DENY, OUTBOUND
 from posture.rules.endpoint_policy_context import EndpointPolicyContext
-from posture.rules.endpoint_policy_needs import evaluate_needs
+from posture.rules.endpoint_policy_needs import evaluate_needs, find_gateway_instead
 from posture.rules.result import RuleResult
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -28,26 +28,22 @@ EvaluatePolicy = Callable[[EndpointPolicyContext], RuleResult]
 
 
 def _evaluate_each(evaluate: EvaluatePolicy, vpc: VpcContext) -> Iterator[RuleResult]:
-    """Evaluate each endpoint's policy, or say why the policy has no verdict."""
+    """Evaluate each endpoint's policy, or say why the policy has no verdict.
+
+    An answer depends on the decided policy, and on the gateway endpoint that names lead to instead.
+    In a trial, one that the change does not concern has its former result.
+    """
     for endpoint in vpc.endpoints_of(*TYPES_WITH_POLICY):
-        yield _evaluate_one(evaluate, vpc, endpoint)
+        other = find_gateway_instead(vpc.endpoints, endpoint)
+        key = evaluate, endpoint.id, other.id if other else ""
+        known = vpc.list_former_results(endpoint).get(key)
+        vpc.policy_results[key] = known or _evaluate_one(evaluate, vpc, endpoint)
+        yield vpc.policy_results[key]
 
 
 def _evaluate_one(evaluate: EvaluatePolicy, vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     subject = EndpointPolicyContext(vpc, endpoint)
     return subject.explain_undecided() or evaluate(subject)
-
-
-def _evaluate_alone(evaluate: EvaluatePolicy, vpc: VpcContext) -> Iterator[RuleResult]:
-    """Evaluate as `_evaluate_each` what depends on nothing of the VPC but the decided policy.
-
-    In a trial, a policy that the change does not concern has its former result.
-    """
-    for endpoint in vpc.endpoints_of(*TYPES_WITH_POLICY):
-        key = evaluate, endpoint.id
-        known = vpc.list_former_results(endpoint).get(key)
-        vpc.policy_results[key] = known or _evaluate_one(evaluate, vpc, endpoint)
-        yield vpc.policy_results[key]
 
 
 def _full_access(subject: EndpointPolicyContext) -> RuleResult:
@@ -130,7 +126,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
             "support endpoint policies are not reported."
         ),
         remediation="Replace the default policy with one that names your principals and resources.",
-        evaluate=partial(_evaluate_alone, _full_access),
+        evaluate=partial(_evaluate_each, _full_access),
         controls=DEFAULT_DENY,
         references=(POLICIES,),
     ),
@@ -146,7 +142,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
             "Requests from AWS service principals are reported separately."
         ),
         remediation="Deny principals of other accounts and organizations.",
-        evaluate=partial(_evaluate_alone, _principal),
+        evaluate=partial(_evaluate_each, _principal),
         controls=ACCESS,
         references=(PERIMETERS, LOGIC),
     ),
@@ -163,7 +159,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
             "create a bucket that matches. A bucket that is named in full is treated as trusted."
         ),
         remediation="Deny resources of other accounts and organizations.",
-        evaluate=partial(_evaluate_alone, _resource),
+        evaluate=partial(_evaluate_each, _resource),
         controls=OUTBOUND,
         references=(PERIMETERS, LOGIC),
     ),
@@ -177,7 +173,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
             "rule applies where the baseline sets allowed_actions."
         ),
         remediation="Restrict the actions in the policy.",
-        evaluate=partial(_evaluate_alone, _actions),
+        evaluate=partial(_evaluate_each, _actions),
         controls=ACCESS,
         references=(POLICIES,),
     ),

@@ -36,7 +36,7 @@ def evaluate_needs(subject: EndpointPolicyContext) -> RuleResult:
     if not results and service not in required:
         summary = f"{subject.name}: no required service depends on this endpoint"
         return subject.build_result(Status.NOT_APPLICABLE, summary)
-    if other := _find_gateway_instead(subject.vpc.endpoints, endpoint):
+    if other := find_gateway_instead(subject.vpc.endpoints, endpoint):
         summary = f"{subject.name}: the names of {service} lead to {other.id} instead"
         return subject.build_result(Status.NOT_APPLICABLE, summary)
     if service in required and subject.decided.decision.anything.answer is PolicyAnswer.NO:
@@ -60,7 +60,7 @@ def _list_required_services(baseline: Baseline) -> tuple[str, ...]:
     return required + fips
 
 
-def _find_gateway_instead(endpoints: Iterable[Endpoint], endpoint: Endpoint) -> Endpoint | None:
+def find_gateway_instead(endpoints: Iterable[Endpoint], endpoint: Endpoint) -> Endpoint | None:
     """Return the gateway endpoint that the default names lead to, past an interface endpoint.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html

@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 GATEWAYS = frozenset({TargetKind.TRANSIT_GATEWAY, TargetKind.CORE_NETWORK})
 SMALLEST_SUBNET = 28  # the longest prefix of a subnet's IPv4 block
+# What evaluates a policy, the endpoint's id, and that of another endpoint that the answer reads.
+PolicyQuestion = tuple[object, str, str]
 VPC_POLICY_UNITS = 8 * MAX_UNITS  # of work on the endpoint policies of one VPC
 
 
@@ -262,11 +264,11 @@ class VpcContext:
         return {name: decided.get(name) or former[name] for name in self._stated_policies}
 
     @cached_property
-    def policy_results(self) -> dict[tuple[object, str], RuleResult]:
-        """The results that a decided policy alone decides, by what evaluates it and endpoint id."""
+    def policy_results(self) -> dict[PolicyQuestion, RuleResult]:
+        """The results on single policies."""
         return {}
 
-    def list_former_results(self, endpoint: Endpoint) -> Mapping[tuple[object, str], RuleResult]:
+    def list_former_results(self, endpoint: Endpoint) -> Mapping[PolicyQuestion, RuleResult]:
         """List the `policy_results` before a change; none if it concerns the endpoint's policy."""
         former, decided = self.former, self.policies.get(endpoint.id)
         if former is None or decided is None or decided is not former.policies.get(endpoint.id):

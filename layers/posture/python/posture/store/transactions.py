@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_ACTIONS = 100  # of one transaction
 MAX_WRITES = 94  # of findings and history rows; up to six more are the record and its snapshots
+OWN_BYTES = 4_096  # more than a finding's item has beside what its row has
 MAX_BYTES = 3_000_000  # leaves a quarter for the scope record and for how DynamoDB counts
 
 
@@ -105,7 +106,8 @@ def _chunks(steps: Iterable[TransitionItems]) -> Iterator[Sequence[TransitionIte
     chunk: list[TransitionItems] = []
     writes = size = 0
     for items in steps:
-        more, weight = (3 if items.vacated else 2), _size(items.finding) + _size(items.row)
+        # A finding's item has what its row has, and little of its own.
+        more, weight = (3 if items.vacated else 2), 2 * _size(items.row) + OWN_BYTES
         if chunk and (writes + more > MAX_WRITES or size + weight > MAX_BYTES):
             yield chunk
             chunk, writes, size = [], 0, 0

@@ -164,3 +164,19 @@ def test_a_subnet_uses_the_associated_table_or_the_main_one() -> None:
     assert find_route_table(snapshot, "subnet-b") is main
     assert find_route_table(snapshot, "subnet-unknown") is main
     assert find_route_table(build_snapshot(subnet("a")), "subnet-a") is None
+
+
+def test_many_blocks_in_each_other_are_divided_once() -> None:
+    """Each of a thousand nested and neighbouring blocks is the leg of its own addresses."""
+    nested = [route(f"128.0.0.0/{length}", f"nat-{length}") for length in range(1, 33)]
+    beside = [route(f"10.{at // 250}.{at % 250}.0/24", f"tgw-{at}") for at in range(1_000)]
+    found = Router(table("1", *nested, *beside), {}).route(AddressSet.of([ip_network("0.0.0.0/0")]))
+    sizes = {leg.route.target.id: leg.addresses.size for leg in found.legs if leg.route}
+
+    assert [sizes[f"nat-{length}"] for length in range(1, 33)] == [
+        *(2 ** (31 - length) for length in range(1, 32)),
+        1,
+    ]
+    assert {sizes[f"tgw-{at}"] for at in range(1_000)} == {256}
+    lengths = [leg.route.cidr.prefixlen for leg in found.legs if leg.route and leg.route.cidr]
+    assert lengths == sorted(lengths, reverse=True)  # the most specific first

@@ -28,7 +28,7 @@ class AddressSet:
     @classmethod
     def of(cls, networks: Iterable[Network]) -> AddressSet:
         """Build the set of all addresses of these blocks."""
-        return cls(tuple(_merge(sorted(map(_to_span, networks)))))
+        return cls(tuple(merge_spans(sorted(map(to_span, networks)))))
 
     def __bool__(self) -> bool:
         """Return whether the set holds any address."""
@@ -38,7 +38,7 @@ class AddressSet:
         """Return the addresses in either set."""
         if not self.spans or not other.spans:
             return self if self.spans else other
-        return AddressSet(tuple(_merge(sorted((*self.spans, *other.spans)))))
+        return AddressSet(tuple(merge_spans(sorted((*self.spans, *other.spans)))))
 
     def __and__(self, other: AddressSet) -> AddressSet:
         """Return the addresses in both sets."""
@@ -80,7 +80,7 @@ class AddressSet:
         found = [each for each in sets if each.spans]
         if len(found) < 2:  # noqa: PLR2004 - most unions are of one set
             return found[0] if found else NOTHING
-        return cls(tuple(_merge(sorted(span for each in found for span in each.spans))))
+        return cls(tuple(merge_spans(sorted(span for each in found for span in each.spans))))
 
     def shift(self, offset: int) -> AddressSet:
         """Return the addresses that are `offset` further on the line of both versions."""
@@ -109,13 +109,14 @@ TO_NAT64 = IPV6_START + (0x64FF9B << 96)
 NAT64 = IPV4.shift(TO_NAT64)
 
 
-def _to_span(network: Network) -> Span:
+def to_span(network: Network) -> Span:
+    """Return the span of a block."""
     offset = IPV6_START if network.version == 6 else 0  # noqa: PLR2004 - the IP version
     first = offset + int(network.network_address)
     return first, first + (1 << (network.max_prefixlen - network.prefixlen)) - 1
 
 
-def _merge(spans: Iterable[Span]) -> Iterator[Span]:
+def merge_spans(spans: Iterable[Span]) -> Iterator[Span]:
     """Join sorted spans that overlap or touch; IPv4 and IPv6 never touch."""
     current: Span | None = None
     for first, last in spans:
@@ -135,14 +136,11 @@ def _intersect(these: tuple[Span, ...], those: tuple[Span, ...]) -> list[Span]:
     few, many = (these, those) if len(these) < len(those) else (those, these)
     found: list[Span] = []
     for first, last in few:
-        start = bisect_left(many, (first,))
-        if start and many[start - 1][1] >= first:
-            start -= 1
-        end = bisect_right(many, (last, END), start)
-        if start == end:
+        within = _overlap(many, first, last)
+        if not within:
             continue
         begun = len(found)
-        found.extend(many[start:end])
+        found.extend(within)
         if found[begun][0] < first:
             found[begun] = first, found[begun][1]
         if found[-1][1] > last:
@@ -150,20 +148,34 @@ def _intersect(these: tuple[Span, ...], those: tuple[Span, ...]) -> list[Span]:
     return found
 
 
-def _subtract(these: tuple[Span, ...], those: tuple[Span, ...]) -> Iterator[Span]:
+def _subtract(these: tuple[Span, ...], those: tuple[Span, ...]) -> Iterable[Span]:
     """Return what of the first set is not in the second."""
-    for first, last in these:
-        start = first
-        at = bisect_left(those, (first,))
-        if at and those[at - 1][1] >= first:
-            at -= 1
-        while at < len(those) and those[at][0] <= last:
-            if start < those[at][0]:
-                yield start, those[at][0] - 1
-            start = those[at][1] + 1
-            at += 1
-        if start <= last:
-            yield start, last
+    if len(those) < len(these):
+        return _intersect(these, tuple(_complement(those)))
+    return (
+        span
+        for first, last in these
+        for span in _intersect(tuple(_complement(_overlap(those, first, last))), ((first, last),))
+    )
+
+
+def _overlap(spans: tuple[Span, ...], first: int, last: int) -> tuple[Span, ...]:
+    """Return the spans that overlap one."""
+    start = bisect_left(spans, (first,))
+    if start and spans[start - 1][1] >= first:
+        start -= 1
+    return spans[start : bisect_right(spans, (last, END), start)]
+
+
+def _complement(spans: Iterable[Span]) -> Iterator[Span]:
+    """Yield all that is between some spans, before and behind them."""
+    start = 0
+    for first, last in spans:
+        if start < first:
+            yield start, first - 1
+        start = last + 1
+    if start < END:
+        yield start, END - 1
 
 
 def _to_networks(span: Span) -> Iterator[IPv4Network | IPv6Network]:

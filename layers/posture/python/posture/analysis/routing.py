@@ -15,10 +15,22 @@ https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html#route-
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from operator import attrgetter, itemgetter
 
-from posture.analysis.addresses import IPV4, IPV6, NAT64, NOTHING, AddressSet
+from posture.analysis.addresses import (
+    END,
+    IPV4,
+    IPV6,
+    NAT64,
+    NOTHING,
+    AddressSet,
+    Span,
+    merge_spans,
+    to_span,
+)
 from posture.lean_dataclass import dataclass
 from posture.model.network import (
     Network,
@@ -33,6 +45,10 @@ from posture.model.network import (
 
 STATIC, BY_LIST, PROPAGATED = range(3)
 PROPAGATING = frozenset({RouteOrigin.PROPAGATED, RouteOrigin.ADVERTISED})
+
+# Candidates and their order among those of a table, by rank: the most specific first.
+_Match = tuple[int, tuple[Route, ...]]
+UNMATCHED: _Match = (sys.maxsize, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +116,9 @@ def find_nat64_routes(table: RouteTable, prefix_lists: Mapping[str, PrefixList])
 class Router:
     """A route table, prepared to route any destination.
 
+    The line of all addresses is divided once, at the ends of all blocks that routes match, so that
+    a destination costs no more than the parts that it consists of.
+
     Args:
         table: The route table of a subnet.
         prefix_lists: The prefix lists that the table's routes name, by id, including AWS's own.
@@ -108,14 +127,9 @@ class Router:
     def __init__(self, table: RouteTable, prefix_lists: Mapping[str, PrefixList]) -> None:
         self.table_id = table.id
         entries, self._unread = _expand_routes(table.routes, prefix_lists)
-        self._local = AddressSet.of(
-            each.cidr for each in table.routes if each.cidr and _is_local(each)
-        )
-        self._ranked = [
-            (routes, AddressSet.of(blocks))
-            for _, equals in groupby(sorted(entries, key=_get_rank), key=_get_rank)
-            for routes, blocks in _group_by_routes(equals).items()
-        ]
+        blocks = _build_blocks(entries)
+        self._parts = list(_divide(sorted(blocks, key=lambda each: (each.first, -each.last))))
+        self._starts = [each.first for each in self._parts]
 
     def route(self, destination: AddressSet) -> Routing:
         """Divide a destination by the route that each part of it matches.
@@ -123,32 +137,115 @@ class Router:
         Returns:
             The legs, the most specific first; the part that no route matches comes last.
         """
-        parts: dict[tuple[Route, ...], AddressSet] = {}
-        left = destination
-        for routes, blocks in self._ranked:
-            if not left:
-                break
-            if blocks.isdisjoint(left):
-                continue
-            for chosen, part in _prefer_local(routes, blocks & left, self._local):
-                parts[chosen] = parts.get(chosen, NOTHING) | part
-                left -= part
-        legs = [Leg(addresses, routes) for routes, addresses in parts.items()]
-        if left:
-            legs.append(Leg(left, ()))
+        found: dict[tuple[int, ...], tuple[int, tuple[Route, ...], list[Span]]] = {}
+        for first, last in destination.spans:
+            at = bisect_right(self._starts, first) - 1
+            while at < len(self._parts) and self._parts[at].first <= last:
+                part = self._parts[at]
+                span = max(first, part.first), min(last, part.last)
+                key = tuple(map(id, part.routes))
+                order, routes, spans = found.get(key, (part.order, part.routes, []))
+                spans.append(span)
+                found[key] = min(order, part.order), routes, spans
+                at += 1
+        legs = (
+            Leg(AddressSet(tuple(merge_spans(spans))), routes)
+            for _, routes, spans in sorted(found.values(), key=itemgetter(0))
+        )
         return Routing(tuple(legs), tuple(self._unread))
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    network: Network
-    priority: int
+    span: Span
+    rank: tuple[int, int]
     route: Route
+    is_local: bool
 
 
-def _get_rank(entry: _Entry) -> tuple[int, int]:
-    """Order by prefix length, then priority; entries of different IP versions never compete."""
-    return -entry.network.prefixlen, entry.priority
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A block that routes match: the candidates of each priority, the preferred ones first.
+
+    `is_local` where it is a block of the VPC. The order of candidates is that of their rank.
+    """
+
+    first: int
+    last: int
+    candidates: Sequence[_Match]
+    is_local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Addresses that match the same routes, and the order of these among a destination's."""
+
+    first: int
+    last: int
+    order: int
+    routes: tuple[Route, ...]
+
+
+def _build_blocks(entries: Iterable[_Entry]) -> Iterator[_Block]:
+    """Group entries by block; blocks of one length are equal or disjoint."""
+    by_rank: dict[tuple[Span, tuple[int, int]], list[Route]] = {}
+    local: set[Span] = set()
+    for entry in sorted(entries, key=attrgetter("rank")):
+        by_rank.setdefault((entry.span, entry.rank), []).append(entry.route)
+        if entry.is_local:
+            local.add(entry.span)
+    by_block: dict[Span, list[_Match]] = {}
+    orders: dict[tuple[object, ...], int] = {}
+    for (span, rank), routes in by_rank.items():
+        chosen = _select_candidates(routes)
+        order = orders.setdefault((rank, *map(id, chosen)), 2 * len(orders))
+        by_block.setdefault(span, []).append((order, chosen))
+    for (first, last), candidates in by_block.items():
+        yield _Block(first, last, candidates, (first, last) in local)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outer:
+    """A block around the present address, and what is matched in it, outside or inside the VPC."""
+
+    last: int
+    is_local: bool
+    outside: _Match
+    inside: _Match
+
+    @property
+    def matched(self) -> _Match:
+        """What addresses of the block match that are in no smaller one."""
+        return self.inside if self.is_local else self.outside
+
+    def enter(self, block: _Block) -> _Outer:
+        """Return a block in this one."""
+        inside = next(filter(None, map(_prefer_local, block.candidates)), self.inside)
+        return _Outer(block.last, self.is_local or block.is_local, block.candidates[0], inside)
+
+
+def _divide(blocks: Iterable[_Block]) -> Iterator[_Part]:
+    """Divide all addresses by the most specific block that holds them.
+
+    Args:
+        blocks: The blocks, each before those that it contains.
+    """
+    outer = [_Outer(END - 1, False, UNMATCHED, UNMATCHED)]
+    at = 0
+    for block in blocks:
+        while outer[-1].last < block.first:
+            ended = outer.pop()
+            if at <= ended.last:
+                yield _Part(at, ended.last, *ended.matched)
+                at = ended.last + 1
+        if at < block.first:
+            yield _Part(at, block.first - 1, *outer[-1].matched)
+            at = block.first
+        outer.append(outer[-1].enter(block))
+    for ended in reversed(outer):
+        if at <= ended.last:
+            yield _Part(at, ended.last, *ended.matched)
+            at = ended.last + 1
 
 
 def _expand_routes(
@@ -160,30 +257,26 @@ def _expand_routes(
     for route in routes:
         if route.cidr is not None:
             priority = PROPAGATED if route.origin in PROPAGATING else STATIC
-            entries.append(_Entry(route.cidr, priority, route))
+            entries.append(_build_entry(route.cidr, priority, route, is_local=_is_local(route)))
             continue
         named = prefix_lists.get(route.prefix_list_id or "")
         if named is None or named.cidrs is None:
             unread.append(route)
             continue
-        entries += [_Entry(cidr, BY_LIST, route) for cidr in named.cidrs]
+        entries += [_build_entry(cidr, BY_LIST, route) for cidr in named.cidrs]
     return entries, unread
+
+
+def _build_entry(
+    network: Network, priority: int, route: Route, *, is_local: bool = False
+) -> _Entry:
+    """Rank by prefix length, then priority; entries of different IP versions never compete."""
+    return _Entry(to_span(network), (-network.prefixlen, priority), route, is_local)
 
 
 def _is_local(route: Route) -> bool:
     """Return whether a route is the local one or replaces it: it was created with the table."""
     return route.target.kind is TargetKind.LOCAL or route.origin is RouteOrigin.TABLE
-
-
-def _group_by_routes(entries: Iterable[_Entry]) -> dict[tuple[Route, ...], list[Network]]:
-    """Group blocks of one rank by their routes; blocks of one length are equal or disjoint."""
-    by_block: dict[Network, list[Route]] = {}
-    for entry in entries:
-        by_block.setdefault(entry.network, []).append(entry.route)
-    found: dict[tuple[Route, ...], list[Network]] = {}
-    for block, routes in by_block.items():
-        found.setdefault(_select_candidates(routes), []).append(block)
-    return found
 
 
 def _select_candidates(routes: Sequence[Route]) -> tuple[Route, ...]:
@@ -196,16 +289,10 @@ def _is_propagated(route: Route) -> bool:
     return route.origin is RouteOrigin.PROPAGATED
 
 
-def _prefer_local(
-    routes: tuple[Route, ...], taken: AddressSet, local: AddressSet
-) -> Iterator[tuple[tuple[Route, ...], AddressSet]]:
-    """Return what the candidates match; a propagated route never overrides the local one."""
+def _prefer_local(match: _Match) -> _Match | None:
+    """Return what is matched inside the VPC, where no propagated route overrides the local one."""
+    order, routes = match
     if not any(map(_is_propagated, routes)):
-        if taken:
-            yield routes, taken
-        return
-    if outside := taken - local:
-        yield routes, outside
+        return match
     others = [route for route in routes if not _is_propagated(route)]
-    if others and (inside := taken & local):
-        yield _select_candidates(others), inside
+    return (order + 1, _select_candidates(others)) if others else None

@@ -7,12 +7,13 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from posture.analysis.acls import EPHEMERAL_PORTS
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.gates import HTTPS
-from posture.analysis.paths import find_service_addresses, list_service_prefix_lists
+from posture.analysis.region_offers import find_service_addresses, list_service_prefix_lists
 from posture.edits.edit import CreateVpcEndpoint, DeleteRoute, Edit, ModifyVpcEndpoint
 from posture.model.network import (
     Endpoint,
@@ -29,12 +30,17 @@ from posture.rules.remediation.policies import generate_least_policy
 from posture.rules.rule import VpcContext
 
 FAMILIES = {4: IPV4, 6: IPV6}
+MAX_DELETIONS = 1_000  # of routes: the commands for more are longer than a shell accepts
 
 
 def list_tables(vpc: VpcContext) -> tuple[RouteTable, ...]:
     """Return the route tables that subnets with workloads use, sorted by id."""
-    tables = {table.id: table for each in vpc.subnets if (table := vpc.tables[each.id])}
-    return tuple(table for _, table in sorted(tables.items()))
+
+    def find() -> tuple[RouteTable, ...]:
+        tables = {table.id: table for each in vpc.subnets if (table := vpc.tables[each.id])}
+        return tuple(table for _, table in sorted(tables.items()))
+
+    return vpc.remember(("tables",), find)
 
 
 def route_services(
@@ -59,12 +65,18 @@ def route_services(
     """
     found: list[Edit] = []
     for service in services:
-        edits = _route_service(
-            vpc,
-            service,
-            tables or list_tables(vpc),
-            dual_stack=service.name in dual_stack,
-            create=create,
+        dual = service.name in dual_stack
+        key = "routed", service.name, tuple(each.id for each in tables), dual, create
+        edits = vpc.remember(
+            key,
+            partial(
+                _route_service,
+                vpc,
+                service,
+                tables or list_tables(vpc),
+                dual_stack=dual,
+                create=create,
+            ),
         )
         if edits is None:
             return None
@@ -133,8 +145,11 @@ def create_gateway_endpoint(
 
 
 def _find_list_routes(vpc: VpcContext, service: Service, table: RouteTable) -> list[Route]:
-    lists = {each.id for each in list_service_prefix_lists(vpc.snapshot, service)}
-    return [route for route in table.routes if route.prefix_list_id in lists]
+    def find() -> list[Route]:
+        lists = {each.id for each in list_service_prefix_lists(vpc.snapshot, service)}
+        return [route for route in table.routes if route.prefix_list_id in lists]
+
+    return vpc.remember(("list routes", service.name, table.id), find)
 
 
 def _leads_to(route: Route, endpoints: Iterable[Endpoint]) -> bool:
@@ -172,31 +187,39 @@ def delete_specific_routes(
 ) -> tuple[Edit, ...] | None:
     """Return the deletions of the routes for part of the addresses of a service only.
 
-    Such a route takes precedence over the endpoint's. None if one cannot be deleted.
+    Such a route takes precedence over the endpoint's. None if one cannot be deleted, or if they are
+    too many for one command.
     """
     found: dict[Edit, None] = {}
     for table in tables:
-        for route in _list_specific(vpc, services, table):
-            edit = remove_route(vpc, table, route)
-            if edit is None:
+        for service in services:
+            key = "specific", service.name, table.id
+            edits = vpc.remember(key, partial(_delete_specific, vpc, service, table))
+            if edits is None:
                 return None
-            found[edit] = None
+            found |= dict.fromkeys(edits)
+            if len(found) > MAX_DELETIONS:
+                return None
     return tuple(found)
 
 
-def _list_specific(
-    vpc: VpcContext, services: Iterable[Service], table: RouteTable
-) -> Iterator[Route]:
-    for service in services:
-        lists = list_service_prefix_lists(vpc.snapshot, service)
-        addresses = AddressSet.union(AddressSet.of(each.cidrs or ()) for each in lists)
-        named = {each.id for each in lists}
-        for route in table.routes:
-            if route.target.kind is TargetKind.LOCAL or route.prefix_list_id in named:
-                continue
-            covered = find_destination(vpc, route)
-            if covered and addresses >= covered:
-                yield route
+def _delete_specific(
+    vpc: VpcContext, service: Service, table: RouteTable
+) -> tuple[Edit, ...] | None:
+    lists = list_service_prefix_lists(vpc.snapshot, service)
+    addresses = AddressSet.union(AddressSet.of(each.cidrs or ()) for each in lists)
+    named = {each.id for each in lists}
+    found: list[Edit] = []
+    for route in table.routes:
+        if route.target.kind is TargetKind.LOCAL or route.prefix_list_id in named:
+            continue
+        covered = find_destination(vpc, route)
+        if covered and addresses >= covered:
+            edit = remove_route(vpc, table, route)
+            if edit is None:
+                return None
+            found.append(edit)
+    return tuple(found)
 
 
 def open_acls_to_gateway(vpc: VpcContext, service: Service) -> tuple[Edit, ...] | None:

@@ -1,6 +1,6 @@
-"""Reads DHCP option sets, each once: a set cannot be modified.
+"""Reads DHCP option sets, each once: EC2 has no operation that modifies a set.
 
-https://docs.aws.amazon.com/vpc/latest/userguide/DHCPOptionSetConcepts.html
+https://docs.aws.amazon.com/vpc/latest/userguide/DHCPOptionSet.html
 """
 
 from __future__ import annotations

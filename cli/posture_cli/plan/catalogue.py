@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from posture.analysis.addresses import IPV4, AddressSet
-from posture.analysis.paths import PUBLIC
+from posture.analysis.region_offers import PUBLIC
 from posture.ec2.parse.fields import parse_network
 from posture.model.network import Facet
 

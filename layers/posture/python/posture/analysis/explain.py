@@ -15,7 +15,7 @@ from posture.analysis.gates import HTTPS, Gate
 from posture.analysis.names import ResolvesTo
 from posture.analysis.path import DROPPED, Path, PathKind
 from posture.analysis.path_outcome import PathOutcome
-from posture.analysis.paths import list_service_prefix_lists
+from posture.analysis.region_offers import list_service_prefix_lists
 from posture.analysis.routing import Router
 from posture.analysis.services import list_ports
 from posture.analysis.step import ExplanationStep

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, IPV6, NAT64, NOTHING, TO_NAT64, AddressSet
 from posture.analysis.path import DROPPED, Path, PathKind
+from posture.analysis.region_offers import find_service_addresses, get_region_offers
 from posture.analysis.routing import (
     Leg,
     Router,
@@ -24,7 +24,6 @@ from posture.analysis.routing import (
 from posture.analysis.trail import Trail
 from posture.model.network import (
     EndpointType,
-    PrefixList,
     Route,
     RouteTable,
     Service,
@@ -39,43 +38,6 @@ KINDS = {kind: PathKind[kind.name] for kind in TargetKind if kind.name in PathKi
     TargetKind.INSTANCE: PathKind.APPLIANCE,
     TargetKind.NETWORK_INTERFACE: PathKind.APPLIANCE,
 }
-
-# Not globally reachable, according to IANA's registries of special-purpose addresses:
-# https://www.iana.org/assignments/iana-ipv4-special-registry/
-# https://www.iana.org/assignments/iana-ipv6-special-registry/ (2000::/3 is all that is global)
-SPECIAL = (
-    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 "
-    "192.0.2.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3"
-)
-PUBLIC = (IPV4 - AddressSet.of(map(ip_network, SPECIAL.split()))) | AddressSet.of(
-    [ip_network("2000::/3")]
-)
-
-
-def list_gateway_services(snapshot: Snapshot) -> tuple[Service, ...]:
-    """List the services with gateway endpoints in this region."""
-    return tuple(
-        service
-        for _, service in sorted(snapshot.services.items())
-        if EndpointType.GATEWAY in service.types
-    )
-
-
-def list_service_prefix_lists(snapshot: Snapshot, service: Service) -> list[PrefixList]:
-    """List the AWS-managed prefix lists of a service: one for IPv4, and one for IPv6 if any."""
-    return [
-        each
-        for each in snapshot.prefix_lists.values()
-        if each.aws_managed and each.name.replace(".ipv6.", ".") == service.name
-    ]
-
-
-def find_service_addresses(snapshot: Snapshot, service: Service) -> AddressSet | None:
-    """Return the addresses of a gateway service; None if its prefix lists could not be read."""
-    lists = list_service_prefix_lists(snapshot, service)
-    if not lists or any(each.cidrs is None for each in lists):
-        return None
-    return AddressSet.of(cidr for each in lists for cidr in each.cidrs or ())
 
 
 class PathFinder:
@@ -138,11 +100,9 @@ class PathFinder:
         return self._addresses[name]
 
     def _find_public_addresses(self) -> AddressSet:
-        services = list_gateway_services(self._snapshot)
-        found = (find_service_addresses(self._snapshot, each) or NOTHING for each in services)
         vpc = self._snapshot.vpc  # IPv6 blocks are global, but those of the VPC are no service's
         own = AddressSet.of((*vpc.cidrs, *vpc.ipv6_cidrs))
-        return PUBLIC - AddressSet.union([*found, own])
+        return get_region_offers(self._snapshot).other_addresses - own
 
     def _prepare_router(self, table: RouteTable, *, nat: bool = False) -> Router:
         """Return the router of a table; for a NAT gateway, without routes to gateway endpoints."""

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from posture.analysis.paths import list_gateway_services, list_service_prefix_lists
+from posture.analysis.region_offers import (
+    get_region_offers,
+    list_gateway_services,
+    list_service_prefix_lists,
+)
 from posture.model.network import Endpoint, EndpointType, Service, Snapshot
-from posture.model.service_names import CUSTOM_SERVICE_NAME, find_region, short_name
+from posture.model.service_names import CUSTOM_SERVICE_NAME, short_name
 
 HTTPS = 443
 # Services of AWS that do not answer on 443. Clients of Amazon SES choose one of its ports.
@@ -40,16 +44,7 @@ def list_service_forms(
     `-fips`, and so do its DNS names, so it serves only clients that are configured for it.
     https://docs.aws.amazon.com/kms/latest/developerguide/vpce-create-endpoint.html
     """
-    own = {None, snapshot.scope.region}
-    names = [short, f"{short}-fips"] if fips else [short]
-    found = [
-        (names.index(wanted), find_region(name) is None, name)
-        for name in snapshot.services
-        for wanted in names
-        if name.endswith(wanted)
-        and (name == wanted or (short_name(name) == wanted and find_region(name) in own))
-    ]
-    return tuple(snapshot.services[name] for _, _, name in sorted(found))
+    return get_region_offers(snapshot).list_forms(short, snapshot.scope.region, fips=fips)
 
 
 def list_relevant_gateway_services(

@@ -102,7 +102,7 @@ def assemble_snapshot(
         network_acls=index_by_id(resources.network_acls.items),
         nat_gateways=index_by_id(resources.nat_gateways.items),
         network_interfaces=_select_interfaces(resources, related),
-        prefix_lists={**related.catalogue.prefix_lists, **_select_lists(resources, related)},
+        prefix_lists=_select_lists(resources, related),
         services=_select_services(resources, related),
         unreadable=collect_unreadable(resources, related, dns, scope.subject),
     )
@@ -190,19 +190,20 @@ def find_unlisted_ids(resources: VpcResources, catalogue: RegionCatalogue) -> fr
     return frozenset(each for each in ids if each not in lists or lists[each].cidrs is None)
 
 
-def _select_lists(resources: VpcResources, related: RelatedResources) -> dict[str, PrefixList]:
-    """Select the prefix lists in use whose entries were read.
+def _select_lists(resources: VpcResources, related: RelatedResources) -> Mapping[str, PrefixList]:
+    """Select the region's prefix lists, and those in use whose entries were read.
 
     The name and owner of a customer-managed list would take another request and no rule needs them.
     """
     known = related.catalogue.prefix_lists
-    return {
+    read = {
         list_id: replace(known[list_id], cidrs=get_blocks(reading) or None)
         if list_id in known
         else PrefixList(list_id, name="", owner="", cidrs=get_blocks(reading))
         for list_id in find_list_ids(resources)
         if (reading := related.prefix_lists.get(list_id)) is not None
     }
+    return {**known, **read} if read else known
 
 
 def find_default_vpcs(resources: VpcResources) -> frozenset[str]:

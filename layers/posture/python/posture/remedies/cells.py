@@ -14,8 +14,8 @@ from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.path import DROPPED, UNKNOWN_ENDS, Path, PathKind
 from posture.analysis.path_outcome import REACHED, PathOutcome
-from posture.analysis.paths import find_service_addresses, list_gateway_services
 from posture.analysis.reach import Reach, ReachStatus
+from posture.analysis.region_offers import find_service_addresses, list_gateway_services
 from posture.lean_dataclass import dataclass
 from posture.model.network import Service, Snapshot, Subnet
 from posture.rules.rule import VpcContext

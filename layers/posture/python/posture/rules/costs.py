@@ -10,7 +10,7 @@ from posture.analysis.addresses import IPV6, NOTHING
 from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.names import ResolvesTo
 from posture.analysis.path import DROPPED, Path, PathKind
-from posture.analysis.paths import find_service_addresses
+from posture.analysis.region_offers import find_service_addresses
 from posture.analysis.services import get_service
 from posture.edits.edit import DnsOptions, Edit, ModifyVpcEndpoint
 from posture.model.network import Endpoint, EndpointType, Facet

@@ -34,7 +34,7 @@ from posture.model.network import Facet, Snapshot
 from posture.model.scope import Scope
 from posture.model.verdict import Remediation, Status, Verdict
 from posture.remedies.changed_rules import POLICY_RULES
-from posture.remedies.prove import EVENT_LIMITS, ProofLimits, Prover
+from posture.remedies.prove import EVENT_LIMITS, NOT_CHECKED, ProofLimits, Prover
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.rule import EndpointServiceContext, VpcContext
 from posture.rules.rule_catalogue import VPC_RULES
@@ -595,3 +595,20 @@ def test_the_permission_of_an_endpoint_service_is_taken_away() -> None:
     found = prover.prove(with_candidates(stated, [other, remove])).remediation
     assert found is not None
     assert (found.command, found.verified) == (remove, "resolves this; opens nothing")
+
+
+@pytest.mark.parametrize(("routes", "tried"), [(10, 2), (300, 1)])
+def test_routes_count_as_work(routes: int, tried: int) -> None:
+    """As many trials are made as the routes allow that each evaluates anew; the first is always."""
+    blocks = [route(f"198.18.{at // 4}.{at % 4 * 64}/26", "nat-1") for at in range(routes)]
+    private = replace(PRIVATE, routes=(*PRIVATE.routes, *blocks))
+    limits = replace(EVENT_LIMITS, answers=300)
+    deletions = [
+        f"aws ec2 delete-route --route-table-id rtb-private --destination-cidr-block {each.cidr}"
+        for each in blocks[:2]
+    ]
+    prover, verdicts = prepare(network(private), limits=limits)
+    failing = next(each for each in verdicts if is_bad(each))
+
+    found = [prover.find_problem(each, failing) for each in deletions]
+    assert sum(NOT_CHECKED not in each for each in found) == tried

@@ -36,6 +36,11 @@ class GateWork:
         self._left -= units
         return True
 
+    @property
+    def spent(self) -> int:
+        """The units that were taken or refused."""
+        return self._spent.total()
+
     def describe_costly(self) -> str:
         """Describe what could not be determined, and which rules cost most."""
         ((whose, _),) = self._spent.most_common(1)

@@ -203,7 +203,8 @@ class Reachability:
         """Find the addresses of the VPC that an ACL denies; None if that is too much work."""
         key = acl.id, outbound
         if key not in self._denied:
-            inside = self.vpc_addresses
+            filtered = (FAMILIES[it] for it in FAMILIES if not self.is_unrestricted(acl, it))
+            inside = AddressSet.union(self.vpc_addresses & family for family in filtered)
             self._denied[key] = (
                 find_denied_peers(acl, inside, self._port, outbound=outbound)
                 if self._gates.allows_returning(acl)
@@ -280,9 +281,18 @@ class Reachability:
         missing = tuple(f"the security group {each}" for each in sorted(groups - known.keys()))
         return replace(found, unread=(*found.unread, *missing))
 
+    @property
+    def spent_units(self) -> int:
+        """The work on security groups and network ACLs so far."""
+        return self._gates.work.spent
+
     def describe_costly(self) -> str:
         """Describe what takes more work than the limit."""
         return self._gates.work.describe_costly()
+
+    def is_unrestricted(self, acl: NetworkAcl, version: int) -> bool:
+        """Return whether an ACL allows all traffic of an IP version, as a default one does."""
+        return version in self._unrestricted[acl.id]
 
     def find_acl(self, subnet_id: str) -> NetworkAcl | None:
         """Find the network ACL of a subnet."""

@@ -86,6 +86,14 @@ def find_route_table(snapshot: Snapshot, subnet_id: str) -> RouteTable | None:
     return next(explicit, None) or next((table for table in tables if table.main), None)
 
 
+def count_entries(snapshot: Snapshot) -> int:
+    """Count the blocks that the routes of a VPC match, those of prefix lists for each route."""
+    lists = snapshot.prefix_lists
+    routes = (each for table in snapshot.route_tables.values() for each in table.routes)
+    named = (lists.get(each.prefix_list_id or "") for each in routes)
+    return sum(len(each.cidrs or ()) if each else 1 for each in named)
+
+
 def find_sendable_addresses(subnet: Subnet) -> AddressSet:
     """Return all addresses of the subnet's IP versions: its hosts can send to no others."""
     return (IPV4 if subnet.cidr else NOTHING) | (IPV6 if subnet.ipv6_cidrs else NOTHING)

@@ -14,6 +14,7 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from posture.analysis.coverage import PARTS, find_same_parts
+from posture.analysis.routing import count_entries
 from posture.edits.apply import apply_edits
 from posture.edits.command_line import parse_command
 from posture.edits.edit import Edit
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 AnyContext = VpcContext | EndpointServiceContext
 _Applied = tuple[Snapshot | EndpointServiceSnapshot, SharedNetwork | None, tuple[str, ...]]
 _Evaluated = tuple[Effect, tuple[Verdict, ...], str]
+GATE_UNITS_PER_ANSWER = 40
 ANY_SEVERITY = 0  # the rank of damage that no finding is worth
 
 
@@ -77,8 +79,8 @@ class ProofLimits:
 
     Attributes:
         trials: The commands that are applied and evaluated.
-        answers: The verdicts, and the cells of coverage matrices, that are evaluated for them;
-            the first trial is always made.
+        answers: The verdicts, and the cells of coverage matrices, that are evaluated for them, and
+            the routes that are; the first trial is always made.
         policy_units: The work on endpoint policies that commands set.
     """
 
@@ -279,7 +281,7 @@ class Prover:
             effect = compare_contexts(before, after, self._verdicts, verdicts)
             cells = len(after.analysis.subnets) * len(after.coverage.services)
         denials = find_denials(before, after)
-        self._pay(cells + len(verdicts), denials.units)
+        self._pay(cells + len(verdicts) + _count_work(before, after), denials.units)
         return effect, verdicts, next(iter(denials.clauses), "")
 
     def _pay(self, answers: int, units: int) -> None:
@@ -299,6 +301,15 @@ def prove_verdicts(
     return tuple(
         proven.get(get_key(each), each) if each.status not in GOOD else each for each in verdicts
     )
+
+
+def _count_work(before: VpcContext, after: VpcContext) -> int:
+    """Count the work on routes and gates that a trial did anew, as answers that take as long."""
+    is_routed_anew = after.analysis.paths is not before.analysis.paths
+    gates, former = after.analysis.reachability, before.analysis.reachability
+    units = gates.spent_units if gates is not former else 0
+    entries = count_entries(after.snapshot) if is_routed_anew else 0
+    return entries + units // GATE_UNITS_PER_ANSWER
 
 
 def _list_central_effects(

@@ -53,6 +53,7 @@ def recorder() -> Iterator[Recorder]:
         list(demo.run())
         aws.functions["posture-export"]({})
         _create_endpoint_service(aws)
+        _associate_dhcp_options(aws)
         for folder in ("calls", "evaluate"):
             for name in list_events(folder):
                 aws.functions["posture-evaluate"](read_event(name))
@@ -79,6 +80,18 @@ def _create_endpoint_service(aws: EmbeddedAws) -> None:
     )["LoadBalancers"][0]["LoadBalancerArn"]
     ec2.create_vpc_endpoint_service_configuration(NetworkLoadBalancerArns=[balancer])
     aws.settle()
+
+
+def _associate_dhcp_options(aws: EmbeddedAws) -> None:
+    """Associate option sets, which are read if they are not the default one, by each function."""
+    ec2 = aws.ec2(ApiCaller(aws.account, "NetworkAdmin", "alice"))
+    vpcs = {each["VpcId"] for each in ec2.describe_subnets()["Subnets"]}
+    vpc = min(vpcs - {aws.stack.outputs["MonitorVpcId"]})
+    servers: Any = [{"Key": "domain-name-servers", "Values": ["10.0.0.2"]}]
+    options = ec2.create_dhcp_options(DhcpConfigurations=servers)["DhcpOptions"]
+    ec2.associate_dhcp_options(DhcpOptionsId=options["DhcpOptionsId"], VpcId=vpc)
+    aws.settle()
+    aws.functions["posture-sweep"]({})
 
 
 def _change_without_event(aws: EmbeddedAws) -> None:

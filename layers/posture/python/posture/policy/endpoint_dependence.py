@@ -40,7 +40,9 @@ def restore_endpoint(endpoint: EndpointContext, decision: PolicyDecision) -> Pol
         return replace(request, context={**request.context, **known})
 
     def restore(result: QuestionResult | None) -> QuestionResult | None:
-        return result and replace(
+        if result is None or not (result.request or result.exceptions):
+            return result
+        return replace(
             result,
             request=result.request and restore_request(result.request),
             exceptions=tuple(map(restore_request, result.exceptions)),

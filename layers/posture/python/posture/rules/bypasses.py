@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from posture.analysis.names import ResolvesTo
+from posture.analysis.names import NameResolution, ResolvesTo
 from posture.analysis.path import DROPPED, UNKNOWN_ENDS, Path, PathKind
 from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint, Service, Subnet
@@ -54,6 +55,16 @@ class SubnetBypasses:
     why: str = ""  # the first reason why something is not known
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """Traffic to one service: all its paths, if known, and those that the ACL does not stop."""
+
+    service: Service
+    resolution: NameResolution
+    every: tuple[Path, ...] | None
+    paths: tuple[Path, ...]
+
+
 def find_bypasses(
     vpc: VpcContext,
     subnet: Subnet,
@@ -71,28 +82,39 @@ def find_bypasses(
     bypasses: list[Bypass] = []
     unknown: list[Evidence] = []
     reasons: list[str] = []
-    for service in vpc.gateway_services:
-        resolution = vpc.analysis.resolve_names(service)
-        if resolution.resolves_to in NOT_PUBLIC:
-            continue  # no client gets a public address, whatever the routes
-        paths = vpc.paths[subnet.id, service.name]
-        if paths is None:
+    for sent in vpc.remember(("sent", subnet.id), partial(_list_sent, vpc, subnet)):
+        service, resolution = sent.service, sent.resolution
+        if sent.every is None:
             text = f"The addresses of {service.name} or the route table of {subnet.id} are unknown."
             unknown.append(Evidence(text, {"service": service.name, "subnet": subnet.id}))
             reasons.append(f"{text[0].lower()}{text[1:-1]}")
             continue
-        every, paths = paths, tuple(it for it in paths if not _is_stopped(vpc, subnet, it))
-        found = tuple(path for path in paths if is_bypass(path))
+        found = tuple(path for path in sent.paths if is_bypass(path))
         if found and resolution.resolves_to is ResolvesTo.UNKNOWN:
             unknown.append(Evidence(f"{service.name}: {resolution.why}.", {"names": "unknown"}))
             reasons.append(resolution.why)
         elif found:
-            whole = all(path in found for path in every)
+            whole = all(path in found for path in sent.every)
             bypasses.append(Bypass(service, found, endpoints.get(service.name, ()), whole))
-        unknown += [path_evidence(service, path) for path in paths if path.is_unknown]
-        reasons += [end.why for path in paths for end in path.ends if end.kind in UNKNOWN_ENDS]
-    concerns = _find_concerns(vpc, subnet, endpoints)
+        unknown += [path_evidence(service, path) for path in sent.paths if path.is_unknown]
+        reasons += [end.why for path in sent.paths for end in path.ends if end.kind in UNKNOWN_ENDS]
+    concerns = vpc.remember(("paths", subnet.id), partial(_find_concerns, vpc, subnet))
+    concerns |= {each.id for of_one in endpoints.values() for each in of_one}
     return SubnetBypasses(tuple(bypasses), tuple(unknown), concerns, next(iter(reasons), ""))
+
+
+def _list_sent(vpc: VpcContext, subnet: Subnet) -> tuple[_Sent, ...]:
+    """List the traffic of a subnet to each service whose names lead to public addresses."""
+    return tuple(
+        _Sent(
+            service,
+            resolution,
+            every := vpc.paths[subnet.id, service.name],
+            tuple(each for each in every or () if not _is_stopped(vpc, subnet, each)),
+        )
+        for service in vpc.gateway_services
+        if (resolution := vpc.analysis.resolve_names(service)).resolves_to not in NOT_PUBLIC
+    )
 
 
 def _is_stopped(vpc: VpcContext, subnet: Subnet, path: Path) -> bool:
@@ -102,12 +124,10 @@ def _is_stopped(vpc: VpcContext, subnet: Subnet, path: Path) -> bool:
     return vpc.analysis.reachability.find_stopped(subnet, path.addresses) >= path.addresses
 
 
-def _find_concerns(
-    vpc: VpcContext, subnet: Subnet, endpoints: EndpointsByService
-) -> frozenset[str]:
+def _find_concerns(vpc: VpcContext, subnet: Subnet) -> frozenset[str]:
     """Return the ids of the resources that decide the paths of a subnet's traffic."""
     table = vpc.tables[subnet.id]
-    concerns = {subnet.id, *(each.id for of_one in endpoints.values() for each in of_one)}
+    concerns = {subnet.id}
     if table is None:
         return frozenset(concerns)
     concerns |= {table.id, *table.association_ids}

@@ -25,6 +25,7 @@ from posture.rules.rule import (
 from posture.rules.rule_catalogue import ACCESS_RULES, SERVICE_RULES, VPC_RULES
 
 RULE_ERROR = "could not be evaluated: internal error in the rule"
+BAD = frozenset({Status.FAIL, Status.UNKNOWN})
 DEFAULT_VPC_RULES = frozenset(rule.id for rule in default_vpcs.RULES)
 
 Unreadable = Mapping[Facet, str] | Mapping[ServiceFacet, str]
@@ -111,7 +112,9 @@ def _evaluate_rule(
     if denied:
         return [_missing_input(subject, denied)]
     try:
-        results = [_name_unread_list(each, unreadable) for each in rule.evaluate(context)]
+        results = list(rule.evaluate(context))
+        if unreadable:
+            results = [_name_unread_list(each, unreadable) for each in results]
         if context.is_trial or not context.proposes:
             return results
         return list(map(_propose, results))
@@ -149,7 +152,7 @@ def _propose(result: RuleResult) -> RuleResult:
 def _to_verdict(rule: Rule[ContextT], result: RuleResult, region: str | None) -> Verdict:
     """Build the verdict of a result; without a Region, no remediation is wanted."""
     candidates: tuple[Remediation, ...] = ()
-    if region and result.status in {Status.FAIL, Status.UNKNOWN}:
+    if region and result.status in BAD:
         stated = (result.remediation or Remediation(rule.remediation), *result.alternatives)
         candidates = tuple(
             replace(each, command=_add_region(each.command, region)) if each.command else each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.descriptions import describe_addresses
@@ -98,11 +99,13 @@ def format_ports(rule: SecurityGroupRule) -> str:
     return f"{rule.protocol}/{first}" if first == last else f"{rule.protocol}/{first}-{last}"
 
 
+@lru_cache(maxsize=16)  # the addresses of a service are the same for all subnets and VPCs
 def summarize_addresses(addresses: AddressSet) -> str:
     """Format the first blocks of an address set and the number of the others."""
     return describe_addresses(addresses, MAX_BLOCKS)
 
 
+@lru_cache(maxsize=16)
 def format_addresses(addresses: AddressSet) -> str:
     """Format every block of an address set, separated by commas."""
     return ", ".join(map(str, addresses.networks()))

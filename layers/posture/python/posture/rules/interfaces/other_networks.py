@@ -50,7 +50,7 @@ from posture.rules.remediation.groups import (
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
-FAMILIES = (IPV4, IPV6)
+FAMILIES = {4: IPV4, 6: IPV6}
 # Inbound rules of a security group, by default, for each IP version.
 # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
 MOST_RULES = 60
@@ -187,7 +187,7 @@ def _find_external_sources(
         return NOTHING, [], [f"the subnet of {interface.id}"]
     versions = {address.version for address in interface.addresses}
     families = AddressSet.union(
-        family for family, version in zip(FAMILIES, (4, 6), strict=True) if version in versions
+        family for version, family in FAMILIES.items() if version in versions
     )
     network = vpc.snapshot.vpc
     external = (admitted.addresses & families) - AddressSet.of(
@@ -261,7 +261,9 @@ def _filter_by_acl(
         return sources
     target = vpc.analysis.reachability.find_addresses(interface)
     allowed = sources
-    for family in FAMILIES:
+    for version, family in FAMILIES.items():
+        if vpc.analysis.reachability.is_unrestricted(acl, version):
+            continue
         if sources & family and target & family:
             stops = vpc.analysis.reachability.find_acl_obstacles(
                 None, acl, sources & family, target & family, port

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from posture.edits.created import CREATED
@@ -19,6 +20,7 @@ PLAIN = re.compile(r"[A-Za-z0-9_.:/*@+-]+")
 NOTHING: Mapping[str, str] = {}
 
 
+@cache
 def name_operation(kind: type[Edit] | str) -> str:
     """Return the AWS CLI's name of an operation or a parameter, such as `create-route`."""
     name = kind if isinstance(kind, str) else kind.__name__

@@ -8,6 +8,7 @@ sequence, in their order. Where an argument is not known, there is a sentence an
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from posture.edits.edit import Edit
 from posture.edits.format import format_sequence
@@ -16,7 +17,12 @@ from posture.model.verdict import Remediation
 
 def build_remediation(text: str, edits: Iterable[Edit] | None = None) -> Remediation:
     """Return a remediation; without edits, one that is a sentence only."""
-    return Remediation(text, format_sequence(tuple(edits or ())))
+    return Remediation(text, _format(tuple(edits or ())))
+
+
+@lru_cache(maxsize=128)  # several findings have one remediation
+def _format(edits: tuple[Edit, ...]) -> str:
+    return format_sequence(edits)
 
 
 def list_remediations(

@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from itertools import islice
-from textwrap import indent
 from typing import Any
 
 from posture_cli.options import Output
@@ -72,10 +71,11 @@ def write_json(value: object) -> None:
 
 def _write_array(records: Iterable[Record], _: Sequence[str]) -> None:
     """Write the same array as `write_json`, one element at a time."""
+    encoder = json.JSONEncoder(indent=2, default=str)
     before = "["
     for record in records:
-        element = indent(json.dumps(record, indent=2, default=str), "  ")
-        sys.stdout.write(f"{before}\n{element}")
+        element = encoder.encode([record])[1:-2]  # in an array, without its brackets
+        sys.stdout.write(before + element)
         before = ","
     sys.stdout.write("[]\n" if before == "[" else "\n]\n")
 

@@ -4,6 +4,8 @@
   share what was read and leave it as it is, so that all sessions may. botocore, moto and the survey
   complete a model in place, each by extras of its own, so each has a model of its own.
 * The clients of one model share its shapes, their methods and the names of events.
+* All clients share one TLS context; no emulator of a test has TLS.
+* Whether a handler of an event takes keywords is seen in its code, not by its signature.
 * A long answer of EC2, such as the list of all endpoint services, is parsed once.
 * Python's collector of cycles runs seldom, and leaves out what is there before the first test.
 * moto is quicker, as the embedded emulator has it.
@@ -12,9 +14,10 @@
 import gc
 import pickle
 from functools import cache
+from inspect import CO_VARKEYWORDS
 from typing import Any
 
-from botocore import useragent
+from botocore import hooks, httpsession, useragent
 from botocore.client import ClientCreator
 from botocore.hooks import EventAliaser
 from botocore.loaders import Loader
@@ -30,6 +33,7 @@ LOAD_MODEL = Loader.load_service_model
 _CREATE_METHODS = ClientCreator._create_methods  # type: ignore[attr-defined]
 _PARSE = EC2QueryParser._do_parse  # type: ignore[attr-defined]
 _ALIAS = EventAliaser._alias_event_name  # type: ignore[attr-defined]
+_ACCEPTS = hooks.accepts_kwargs
 _SANITIZE = useragent.sanitize_user_agent_string_component
 LONG = 20_000  # bytes of an answer
 
@@ -54,6 +58,8 @@ def quicken() -> None:
         (ClientCreator, "_create_methods", _share_methods),
         (EventAliaser, "_alias_event_name", _alias),
         (EC2QueryParser, "_do_parse", _parse),
+        (hooks, "accepts_kwargs", _accepts_keywords),
+        (httpsession, "create_urllib3_context", cache(httpsession.create_urllib3_context)),
         (useragent, "sanitize_user_agent_string_component", cache(_SANITIZE)),
     ]
     for owner, name, replacement in replacements:
@@ -101,6 +107,11 @@ def _alias(aliaser: Any, name: str) -> Any:
     if name not in _aliases:
         _aliases[name] = _ALIAS(aliaser, name)
     return _aliases[name]
+
+
+def _accepts_keywords(handler: Any) -> bool:
+    code = getattr(handler, "__code__", None)
+    return bool(code.co_flags & CO_VARKEYWORDS if code else _ACCEPTS(handler))
 
 
 def _parse(parser: Any, response: Any, shape: Any) -> Any:

@@ -1,9 +1,13 @@
 """The quickened emulator answers as DynamoDB does: of a cancelled transaction nothing is left."""
 
 import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 import pytest
+from botocore import compat, hooks
+from botocore.handlers import BUILTIN_HANDLERS
 from botocore.loaders import create_loader
 from moto.core.loaders import create_loader as create_motos_loader
 from moto.dynamodb.models import dynamodb_backends
@@ -42,6 +46,13 @@ NEW = {
     "body": {"M": {"inner": {"L": [{"B": b"\xff\x00"}, {"BOOL": False}, {"B": b"\x00\xff"}]}}},
 }
 NEVER = {"Key": {**OTHER, "item": {"S": "3"}}, "ConditionExpression": "attribute_exists(nothing)"}
+
+
+class Positional:
+    """A handler that takes no keywords."""
+
+    def call(self, *arguments: Any) -> None:
+        """Take arguments by position."""
 
 
 def transact(dynamodb: "DynamoDBClient", *operations: tuple[str, Any]) -> None:
@@ -105,3 +116,12 @@ def test_what_moto_completes_leaves_the_model_of_botocore(service: str) -> None:
     create_motos_loader().load_service_model(service, "service-2")
     read = create_loader().load_service_model(service, "service-2")
     assert read == LOAD_MODEL(create_loader(), service, "service-2")
+
+
+def test_a_handler_takes_keywords_if_botocore_says_so() -> None:
+    """Its own handlers, a method, a class and what else can be called."""
+    handlers = [each[1] for each in BUILTIN_HANDLERS]
+    handlers += [Positional().call, Positional, partial(copy.copy, None), MagicMock()]
+    answers = [bool(hooks.accepts_kwargs(each)) for each in handlers]
+    assert answers == [bool(compat.accepts_kwargs(each)) for each in handlers]
+    assert set(answers) == {True, False}

@@ -8,6 +8,7 @@ for endpoint policies decides each of them; tests/differential compares it with 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
+import copy
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -279,6 +280,14 @@ class EnforcedRoles:
         return str(held[name]["S"]) if held else ""
 
 
+def _separate_handlers(session: Any) -> None:
+    """Give a session handlers of its own: those of members share them with the functions' own."""
+    session._events = copy.copy(session._events)
+    session._components = copy.copy(session._components)
+    session._components._components = dict(session._components._components)
+    session.register_component("event_emitter", session._events)
+
+
 @contextmanager
 def enforcing(roles: EnforcedRoles) -> Iterator[EnforcedRoles]:
     """Decide each call of the stack's functions, which must not have run before."""
@@ -294,7 +303,9 @@ def enforcing(roles: EnforcedRoles) -> Iterator[EnforcedRoles]:
 
     def assume_and_check(base: Any, role_arn: str, *more: Any, **named: Any) -> Any:
         session = assume(base, role_arn, *more, **named)
+        _separate_handlers(session)
         check: Callable[..., None] = partial(roles.check, role_arn=role_arn)
+        session.unregister("before-parameter-build.*.*", cast("Any", roles.check))
         session.register("before-parameter-build.*.*", cast("Any", check))
         return session
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from posture.model.dns import DnsAttributes
 
 SLICE = FILTER_VALUES  # VPCs that are read and held in memory at once
-# In a command, whose machine has more memory than a function: a tenth of a megabyte for each VPC.
-# Without a filter they take fewer and quicker requests than in slices.
-MOST_IN_COMMANDS = 2_000
+# In a command, whose machine has more memory than a function: a third of a megabyte for each VPC.
+# Without a filter they take fewer requests than in slices.
+MOST_IN_COMMANDS = 1_500
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 

@@ -68,6 +68,16 @@ def test_only_its_vpc_and_what_was_read_there_is_unknown(
         assert snapshot.unreadable[facet].startswith(f"a row of ec2:{operation} is malformed: ")
 
 
+@pytest.mark.parametrize("vpc_id", [None, 7, {}])
+def test_an_id_that_is_no_text_fails_no_other_vpc(network: SampleNetwork, vpc_id: object) -> None:
+    """As a file may contain one: the other VPC is read, and it is told that one is not known."""
+    spoil(network, "DescribeVpcs", lambda row: row.update(VpcId=vpc_id))
+    (region,) = observe(network).collect_region(DnsCache(budget=UNLIMITED))
+
+    assert region.vpcs[network.bare].vpc.cidrs
+    assert "expected an ID as VpcId" in region.unreadable[Facet.VPC]
+
+
 def observe(network: SampleNetwork) -> Observer:
     """Return an observer of the sample region."""
     return Observer(network.ec2, Region(ACCOUNT, REGION), lambda: NOON)

@@ -146,10 +146,13 @@ def _parse(operation: DescribeOperation[T], rows: Reading[Row]) -> Reading[T]:
     items: list[T] = []
     malformed: dict[str, str] = {}
     for row in rows.items:
+        vpc_id = row.get("VpcId", "") if isinstance(row, dict) else ""
         try:
+            if not isinstance(vpc_id, str):
+                raise TypeError(f"expected an ID as VpcId, got {vpc_id!r}")
             items.append(operation.parse(row))
         except MALFORMED as error:
-            vpc_id = str(row.get("VpcId", "")) if isinstance(row, dict) else ""
+            vpc_id = vpc_id if isinstance(vpc_id, str) else ""
             malformed[vpc_id] = f"a row of ec2:{operation.facet} is malformed: {error}"
     return Reading(tuple(items), rows.unreadable, rows.denied, malformed)
 

@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from network_builders import admits, build_snapshot, group, interface, route, table
 from posture.ec2.describe import Reading
 from posture.ec2.dns_attributes import DnsCache
-from posture.ec2.region import SLICE, VpcListing
+from posture.ec2.region import SLICE, VpcListing, measure_size
 from posture.model.network import Vpc
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -55,3 +58,18 @@ def test_a_slice_has_its_share_of_the_dns_budget() -> None:
     """The share is rounded up, so that every slice can read at least one VPC."""
     assert DnsCache(budget=200).share(200 / 3000).budget == 14
     assert DnsCache(budget=200).share(1 / 3000).budget == 1
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [interface(str(at)) for at in range(100)],
+        [table("1", *(route(f"198.18.{at // 4}.{at % 4 * 64}/26", "nat-1") for at in range(999)))],
+        [group("1", *[admits("10.0.0.0/16")] * 999)],
+    ],
+    ids=["endpoints", "routes", "rules"],
+)
+def test_a_vpc_that_takes_long_is_told_from_others(parts: list[object]) -> None:
+    """So it is evaluated after the others that are read with it."""
+    assert measure_size(build_snapshot(*parts)) >= 1
+    assert measure_size(build_snapshot(*parts[:1]) if len(parts) > 1 else None) == 0

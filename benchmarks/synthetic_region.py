@@ -32,7 +32,6 @@ from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import Notifier
 from posture.notification.ports import NotificationPorts, Topic
 from posture.runtime import clients
-from posture.runtime.lean_requests import use_lean_requests
 from posture.runtime.request_bodies import write_transactions_at_once
 from posture.runtime.response_parsers import use_lean_parsers
 from posture.store.baselines import BaselineTable
@@ -109,8 +108,6 @@ def build_client(session: boto3.Session, service: str) -> Any:
     client = session.client(service, config=clients.CONFIG_WITHOUT_VALIDATION)  # type: ignore[call-overload]
     if service == "dynamodb":
         write_transactions_at_once(client)
-    if service in clients.BUSY:
-        use_lean_requests(client, session.get_credentials())
     return client
 
 

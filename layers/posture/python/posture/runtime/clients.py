@@ -14,7 +14,6 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.loaders import Loader
 from botocore.session import Session, get_session
 
-from posture.runtime.lean_requests import use_lean_requests
 from posture.runtime.request_bodies import write_transactions_at_once
 from posture.runtime.response_parsers import use_lean_parsers
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 SURVEY_MODELS = Path(__file__).parent.parent / "survey" / "models"
 _creating = Lock()
-BUSY = frozenset({"dynamodb", "ec2"})  # almost all calls are theirs
 CONCURRENCY = 10  # concurrent requests; the connection pool has the same size
 
 CONFIG = Config(
@@ -184,7 +182,7 @@ def _open_sts(base: Session, region: str | None) -> Any:
 
 def _endpoint(client: Any) -> dict[str, Any]:
     """Return the attributes of what sends a client's requests, which botocore keeps to itself."""
-    return vars(vars(client)["_endpoint"])
+    return cast("dict[str, Any]", vars(vars(client)["_endpoint"]))
 
 
 @lru_cache(maxsize=1)
@@ -216,7 +214,4 @@ def security_hub() -> SecurityHubClient:
 def _create(of: Session, service: str, region: str | None = None, **options: Any) -> Any:
     """Create a client; botocore passes `options` of its own for the client that assumes a role."""
     options["config"] = CONFIG_WITHOUT_VALIDATION
-    client = of.create_client(service, region, **options)
-    if service in BUSY:
-        use_lean_requests(client, of.get_credentials())
-    return client
+    return of.create_client(service, region, **options)

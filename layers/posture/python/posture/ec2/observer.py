@@ -45,7 +45,7 @@ from posture.ec2.dhcp_options import DhcpOptionsCache
 from posture.ec2.dns_attributes import DnsCache, DnsReading, read_attributes, resolve_attributes
 from posture.ec2.endpoint_services import ServicesSnapshot, collect_services
 from posture.ec2.prefix_lists import read_entries
-from posture.ec2.region import MOST_IN_COMMANDS, SLICE, RegionSnapshot, VpcListing
+from posture.ec2.region import MOST_IN_COMMANDS, RegionSnapshot, VpcListing
 from posture.ec2.region_catalogue import RegionCatalogue, RegionCatalogueCache
 from posture.model.dns import DnsAttributes
 from posture.model.network import NetworkInterface, Snapshot
@@ -100,8 +100,8 @@ class Observer:
         related = self._read_related(resources, results, results["dns"])
         return assemble_snapshot(scope, observed_at, resources, related)
 
-    def list_vpcs(self, at_once: int = SLICE) -> VpcListing:
-        """List the VPCs of the region, of which so many may be read at once."""
+    def list_vpcs(self, at_once: int = 0) -> VpcListing:
+        """List the VPCs of the region, of which so many may be read at once; 0 for a slice."""
         return VpcListing(self.now(), describe(self.ec2, VPCS), at_once)
 
     def collect_region(self, cache: DnsCache) -> Iterator[RegionSnapshot]:

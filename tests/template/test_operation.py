@@ -206,48 +206,6 @@ def test_the_costs_count_the_alarms_of_optional_features(
     assert f"| `{parameter}` | {alarms} metrics with an alarm × $0.10" in handbook
 
 
-PRICED = {  # the row of the costs in docs/operations.md that counts a kind of resource
-    "AWS::CloudWatch::Alarm": "alarms",
-    "AWS::CloudWatch::Dashboard": "dashboard",
-    "AWS::DynamoDB::Table": "DynamoDB storage",
-    "AWS::EC2::VPCEndpoint": "interface endpoints",
-    "AWS::Events::EventBus": "forwarded events, paid by the members",
-    "AWS::KMS::Key": "key",
-    "AWS::Logs::LogGroup": "logs",
-    "AWS::Pipes::Pipe": "events about findings; receivers add $0.20 per million",
-    "AWS::SQS::Queue": "queues",
-    "AWS::Serverless::Function": "evaluate",
-    "AWS::StepFunctions::StateMachine": "members in the baseline table",
-}
-FREE = {  # https://aws.amazon.com/eventbridge/pricing/: events of AWS services, and their rules
-    "AWS::EC2::RouteTable",
-    "AWS::EC2::SecurityGroup",
-    "AWS::EC2::SecurityGroupIngress",
-    "AWS::EC2::Subnet",
-    "AWS::EC2::SubnetRouteTableAssociation",
-    "AWS::EC2::VPC",
-    "AWS::Events::EventBusPolicy",
-    "AWS::Events::Rule",
-    "AWS::IAM::ManagedPolicy",
-    "AWS::IAM::Role",
-    "AWS::KMS::Alias",
-    "AWS::Lambda::Permission",
-    "AWS::Scheduler::Schedule",  # 14 million invocations a month are free
-    "AWS::SNS::Subscription",  # e-mails: the first 1,000 a month, then 2 dollars for 100,000
-    "AWS::SNS::Topic",
-    "AWS::SNS::TopicPolicy",
-    "AWS::SQS::QueuePolicy",
-    "AWS::Serverless::LayerVersion",
-}
-
-
-def test_the_costs_count_every_kind_of_resource() -> None:
-    """A new kind of resource needs a price, or a place among those that cost nothing."""
-    assert {it["Type"] for it in RESOURCES.values()} == PRICED.keys() | FREE
-    handbook = (PATH.parent / "docs" / "operations.md").read_text(encoding="utf-8")
-    assert all(f"| {row} |" in handbook for row in PRICED.values())
-
-
 def test_only_the_functions_can_reach_the_endpoints() -> None:
     """No security group of the stack allows inbound traffic from an address."""
     ingress = properties_by_type("AWS::EC2::SecurityGroupIngress").values()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.session import get_session
@@ -33,12 +34,12 @@ def build_client(sent: list[AWSPreparedRequest], *, throttled: int = 0) -> Any:
     config = Config(parameter_validation=False, retries={"total_max_attempts": 2})
     client = SESSION.create_client("dynamodb", "eu-west-1", config=config)
 
-    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+    def answer(request: AWSPreparedRequest, **_: Any) -> Any:
         sent.append(request)
         error = b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}'
         status, body = (400, error) if len(sent) <= throttled else (200, b"{}")
         raw: Any = HTTPResponse(BytesIO(body), preload_content=False)
-        return AWSResponse(request.url, status, {}, raw)
+        return AWSResponse(request.url, status, HTTPHeaders(), raw)
 
     client.meta.events.register("before-send", answer)
     return client
@@ -102,7 +103,7 @@ def test_a_transaction_has_the_token_that_makes_its_repetition_harmless() -> Non
 
     client.transact_write_items(TransactItems=[{"Put": {"TableName": "t", "Item": ITEM}}])
 
-    first, second = (request.body for request in sent)
+    first, second = (cast("bytes", request.body) for request in sent)
     assert first == second
     assert b'"ClientRequestToken"' in first
 

@@ -254,7 +254,7 @@ class _Options:
         return word, (service, operation)
 
 
-def _complete(kind: type[Edit], name: str) -> str:
+def _complete(kind: Any, name: str) -> str:
     """Return the option that begins with a name, if only one does, as the AWS CLI does."""
     names = _list_names(kind)
     if name in names:

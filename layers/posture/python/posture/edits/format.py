@@ -20,10 +20,13 @@ PLAIN = re.compile(r"[A-Za-z0-9_.:/*@+-]+")
 NOTHING: Mapping[str, str] = {}
 
 
-@cache
 def name_operation(kind: type[Edit] | str) -> str:
     """Return the AWS CLI's name of an operation or a parameter, such as `create-route`."""
-    name = kind if isinstance(kind, str) else kind.__name__
+    return _hyphenate(kind if isinstance(kind, str) else kind.__name__)
+
+
+@cache
+def _hyphenate(name: str) -> str:
     return WORD.sub("-", name).lower()
 
 

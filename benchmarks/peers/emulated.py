@@ -16,6 +16,7 @@ import boto3
 from labelled.case import HOME  # before moto: it sets moto's account
 from moto.core.responses import BaseResponse
 from moto.ec2.models.managed_prefixes import ManagedPrefixList
+from moto.ec2.models.network_acls import NetworkAcl, NetworkAclEntry
 from werkzeug.serving import WSGIRequestHandler
 
 from posture_cli.embedded.moto_patches import patch_moto
@@ -64,6 +65,8 @@ def serve_account() -> Iterator[EmulatedAccount]:
     patch_moto()
     # DescribePrefixLists returns the blocks, and moto does not; Custodian reads them there.
     setattr(ManagedPrefixList, "Cidrs", property(_list_blocks))  # noqa: B010 - an attribute is added
+    # DescribeNetworkAcls returns entries by number, and Custodian lets the first one decide.
+    setattr(NetworkAcl, "entries", property(_sort_entries))  # noqa: B010 - as above
     with patch.object(BaseResponse, "call_action", _answer), serve() as url:
         account = EmulatedAccount(url)
         os.environ["AWS_ENDPOINT_URL"] = url
@@ -97,3 +100,8 @@ def _list_blocks(self: ManagedPrefixList) -> list[str]:
     if not str(self.prefix_list_name).endswith((".s3", ".dynamodb")):
         return []
     return [each["Cidr"] for found in self.entries.values() for each in found]
+
+
+def _sort_entries(self: NetworkAcl) -> list[NetworkAclEntry]:
+    """Return the entries of an ACL, outbound before inbound, in the order in which they decide."""
+    return sorted(self.network_acl_entries, key=lambda each: (not each.egress, each.rule_number))

@@ -1,8 +1,9 @@
 """The emulator without what costs a suite most of its time; its answers stay the same.
 
 * botocore's files are read once for a process, not for each session. The clients of a session
-  share what was read and leave it as it is, so that all sessions may. botocore, moto and the survey
-  complete a model in place, each by extras of its own, so each has a model of its own.
+  share what was read, so that all sessions may. botocore, moto and the survey complete a model in
+  place, each by extras of its own, so each has a model of its own. botocore completes endpoints in
+  place, too: what must be as in the file is read by `LOAD_DATA`.
 * The clients of one model share its shapes, their methods and the names of events.
 * All clients share one TLS context; no emulator of a test has TLS.
 * Whether a handler of an event takes keywords is seen in its code, not by its signature.
@@ -28,7 +29,7 @@ from botocore.utils import EVENT_ALIASES
 from posture_cli.embedded.quick_moto import quicken_moto
 
 _LIST_SERVICES = Loader.list_available_services
-_LOAD_DATA = Loader.load_data_with_path
+LOAD_DATA = Loader.load_data_with_path
 LOAD_MODEL = Loader.load_service_model
 _CREATE_METHODS = ClientCreator._create_methods  # type: ignore[attr-defined]
 _PARSE = EC2QueryParser._do_parse  # type: ignore[attr-defined]
@@ -78,7 +79,7 @@ def _load_model(
 
 def _load_data(loader: Loader, name: str) -> Any:
     of_service = "/" in name  # a part of what `_load_model` completes and keeps
-    return _LOAD_DATA(loader, name) if of_service else _read_once(_LOAD_DATA, loader, name)
+    return LOAD_DATA(loader, name) if of_service else _read_once(LOAD_DATA, loader, name)
 
 
 def _read_once(read: Any, loader: Loader, *named: str | None) -> Any:

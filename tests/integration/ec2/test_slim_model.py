@@ -12,11 +12,13 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
+from botocore.loaders import Loader
 
 from posture.ec2.observer import Observer
 from posture.evaluation.scope_resolver import KINDS
 from posture.model.scope import Region
 from posture.runtime import clients
+from quick_emulator import LOAD_DATA
 from sample_network import NOW, REGION, SampleNetwork
 
 ROOT = Path(__file__).parents[3]
@@ -44,9 +46,12 @@ def create_slim_client() -> Any:
     )
 
 
-def test_the_models_are_those_of_the_template_and_the_locked_botocore() -> None:
+def test_the_models_are_those_of_the_template_and_the_locked_botocore(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """If this fails, run `make docs`."""
     module = import_generator()
+    monkeypatch.setattr(Loader, "load_data_with_path", LOAD_DATA)
     models = module.build_models(module.TEMPLATE.read_text())
     stored = {path: gzip.decompress(path.read_bytes()) for path in models}
     assert {path: json.loads(text) for path, text in stored.items()} == models

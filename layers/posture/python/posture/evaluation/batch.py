@@ -201,15 +201,17 @@ class BatchEvaluation:
     def _read_together(
         self, account: str, vpc_ids: Sequence[str], changes: ScopeChanges
     ) -> RegionSnapshot | None:
-        """Read VPCs together; None where they are few or cannot be read."""
+        """Read VPCs together; None where they are few or cannot be read.
+
+        What fails for all may still succeed for each: a smaller answer, a later request.
+        """
         if len(vpc_ids) < TOGETHER or account in self._busy:
             return None
         try:
             observer = self._ports.observer_of(account)
             return observer.collect_vpcs(vpc_ids, self._build_cache(observer, vpc_ids, changes))
-        except CAUGHT as error:
+        except CAUGHT:
             logger.exception("VPCs not read together", extra={"account": account})
-            self._note_busy(account, error)
             return None
 
     def _note_busy(self, account: str, error: Exception) -> None:

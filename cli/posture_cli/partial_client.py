@@ -47,10 +47,9 @@ def open_ec2(session: Session, region: str) -> EC2Client:
     models = session.get_component("data_loader")
     session.register_component("data_loader", _open_models(tuple(models.search_paths)))
     try:
-        client = session.create_client("ec2", region, config=CONFIG)
+        return cast("EC2Client", session.create_client("ec2", region, config=CONFIG))
     finally:
         session.register_component("data_loader", models)
-    return cast("EC2Client", client)
 
 
 @lru_cache(maxsize=1)

@@ -281,7 +281,7 @@ class EnforcedRoles:
 
 
 def _separate_handlers(session: Any) -> None:
-    """Give a session handlers of its own: those of members share them with the functions' own."""
+    """Copy the handlers of a session: those of members share them with the functions' own."""
     session._events = copy.copy(session._events)
     session._components = copy.copy(session._components)
     session._components._components = dict(session._components._components)

@@ -70,7 +70,7 @@ def test_only_its_vpc_and_what_was_read_there_is_unknown(
 
 @pytest.mark.parametrize("vpc_id", [None, 7, {}])
 def test_an_id_that_is_no_text_fails_no_other_vpc(network: SampleNetwork, vpc_id: object) -> None:
-    """As a file may contain one: the other VPC is read, and it is told that one is not known."""
+    """As a file may contain one: the other VPC is read, and one is named as unknown."""
     spoil(network, "DescribeVpcs", lambda row: row.update(VpcId=vpc_id))
     (region,) = observe(network).collect_region(DnsCache(budget=UNLIMITED))
 

@@ -45,7 +45,7 @@ def test_the_names_of_dynamodb_are_used() -> None:
 
 
 def test_a_page_is_read_only_when_it_is_asked_for() -> None:
-    """Whoever needs one row does not read the others."""
+    """A caller that needs one row does not read the others."""
     pages = Pages("a", None)
     next(read_pages(pages, {}))
     assert len(pages.asked) == 1

@@ -103,6 +103,7 @@ class AddressSet:
 NOTHING = AddressSet()
 IPV4 = AddressSet(((0, IPV6_START - 1),))
 IPV6 = AddressSet(((IPV6_START, END - 1),))
+FAMILIES = {4: IPV4, 6: IPV6}  # by IP version
 # The IPv6 addresses that stand for all IPv4 ones, 64:ff9b::/96, in the same order.
 # https://www.rfc-editor.org/rfc/rfc6052
 TO_NAT64 = IPV6_START + (0x64FF9B << 96)

@@ -20,7 +20,7 @@ from ipaddress import ip_network
 from itertools import product
 
 from posture.analysis.acls import find_denied_peers, partition_by_entry
-from posture.analysis.addresses import IPV4, IPV6, NOTHING, TO_NAT64, AddressSet
+from posture.analysis.addresses import FAMILIES, IPV4, NOTHING, TO_NAT64, AddressSet
 from posture.analysis.detours import Detour, find_detours, list_vpc_blocks
 from posture.analysis.gates import (
     HTTPS,
@@ -35,7 +35,6 @@ from posture.analysis.security_groups import AllowedPeers, find_allowed_peers
 from posture.analysis.vpc_gates import VpcGates
 from posture.model.network import Address, NetworkAcl, NetworkInterface, Snapshot, Subnet
 
-FAMILIES = {4: IPV4, 6: IPV6}
 # The addresses of a block that EC2 assigns to no interface:
 # https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
 RESERVED = (0, 1, 2, 3, -1)
@@ -256,7 +255,7 @@ class Reachability:
         if key not in self._gates.outbound:
             if not self._gates.allows_returning(acl):
                 return None
-            filtered = (FAMILIES[it] for it in FAMILIES if it not in self._unrestricted[acl.id])
+            filtered = (FAMILIES[it] for it in FAMILIES if not self.is_unrestricted(acl, it))
             parts = (destinations & family for family in filtered)
             self._gates.outbound[key] = tuple(
                 found for part in parts if part for found in find_egress_obstacles(acl, part)

@@ -10,6 +10,7 @@ from functools import cached_property
 from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, NOTHING, AddressSet
+from posture.analysis.identity import cache_by_identity
 from posture.model.network import EndpointType, PrefixList, Service, Snapshot
 from posture.model.service_names import find_region, short_name
 
@@ -23,8 +24,6 @@ SPECIAL = (
 PUBLIC = (IPV4 - AddressSet.of(map(ip_network, SPECIAL.split()))) | AddressSet.of(
     [ip_network("2000::/3")]
 )
-MOST_KEPT = 8  # regions
-_kept: dict[tuple[int, int], RegionOffers] = {}
 
 
 class RegionOffers:
@@ -92,14 +91,14 @@ class RegionOffers:
 
 def get_region_offers(snapshot: Snapshot) -> RegionOffers:
     """Return what the region of a snapshot offers, which all its VPCs share."""
-    key = id(snapshot.services), id(snapshot.prefix_lists)
-    found = _kept.get(key)
-    if found is None:
-        if len(_kept) >= MOST_KEPT:
-            _kept.clear()
-        # It keeps the mappings, so that no others get their identities meanwhile.
-        found = _kept[key] = RegionOffers(snapshot.services, snapshot.prefix_lists)
-    return found
+    return _build_offers(snapshot.services, snapshot.prefix_lists)
+
+
+@cache_by_identity(maxsize=8)  # regions
+def _build_offers(
+    services: Mapping[str, Service], prefix_lists: Mapping[str, PrefixList]
+) -> RegionOffers:
+    return RegionOffers(services, prefix_lists)
 
 
 def list_gateway_services(snapshot: Snapshot) -> tuple[Service, ...]:

@@ -274,10 +274,10 @@ class BatchEvaluation:
             "event_ids": events,
             "scope": str(scope),
         }
-        unevaluated = "" if self._deadline.allows() else NO_TIME
-        if unevaluated := unevaluated or self._busy.get(scope.account, ""):
-            logger.warning(unevaluated, extra=extra)
-            return unevaluated
+        obstacle = self._busy.get(scope.account) if self._deadline.allows() else NO_TIME
+        if obstacle:
+            logger.warning(obstacle, extra=extra)
+            return obstacle
         units = VPC_POLICY_UNITS if last else FIRST_POLICY_UNITS
         try:
             with self._deadline.step(counts_failure=False):

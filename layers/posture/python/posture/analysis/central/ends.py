@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 
-from posture.analysis.central.identity import cache_by_identity
+from posture.analysis.identity import cache_by_identity
 from posture.analysis.paths import PathFinder
 from posture.analysis.reachability import Reachability
 from posture.analysis.security_groups import AllowedPeers, find_allowed_peers

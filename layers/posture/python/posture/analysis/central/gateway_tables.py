@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from posture.analysis.central.identity import cache_by_identity
+from posture.analysis.identity import cache_by_identity
 from posture.analysis.routing import Router
 from posture.model.network import PrefixList, Route, RouteOrigin, RouteTable, Target, TargetKind
 from posture.model.shared_network import TransitRoute, TransitRouteTable

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.central.private_names import list_names, list_own_names
 from posture.analysis.central.records import build_managed_zones
 from posture.analysis.endpoint_dns import WORKING
+from posture.analysis.identity import cache_by_identity
 from posture.analysis.services import get_service
 from posture.lean_dataclass import dataclass
 from posture.model.network import Address, Endpoint, EndpointType, Network, Snapshot

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.central.known_endpoints import (
     KnownEndpoint,
     find_endpoint,
@@ -14,6 +13,7 @@ from posture.analysis.central.matches import Affected, Match, Matches, Rank, Unr
 from posture.analysis.central.records import matches
 from posture.analysis.central.unread import describe_unread, list_unread
 from posture.analysis.endpoint_dns import resolves_outside_only
+from posture.analysis.identity import cache_by_identity
 from posture.analysis.services import get_service
 from posture.model.network import EndpointType, Facet, Snapshot
 from posture.model.shared_network import (

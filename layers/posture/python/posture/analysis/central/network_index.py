@@ -16,9 +16,9 @@ from itertools import chain
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.central.attachments import APPLIANCES
-from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.central.known_endpoints import get_endpoint_id
 from posture.analysis.central.private_names import DOMAINS_OF_AWS
+from posture.analysis.identity import cache_by_identity
 from posture.lean_dataclass import dataclass
 from posture.model.network import Address, Network
 from posture.model.shared_network import (

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from posture.analysis.central.answers import CentralPath, CentralStep, NameAnswer
-from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.coverage import Cell
+from posture.analysis.identity import cache_by_identity
 
 Json = dict[str, Any]
 

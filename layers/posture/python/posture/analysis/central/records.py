@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from posture.analysis.central.identity import cache_by_identity
+from posture.analysis.identity import cache_by_identity
 from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint
 from posture.model.shared_network import DnsRecord, HostedZone

@@ -22,10 +22,10 @@ from posture.analysis.central.attachments import ATTACHMENTS, Attachments, is_wo
 from posture.analysis.central.branches import Branch, Walk, judge_other_path
 from posture.analysis.central.ends import VpcEnd, get_end
 from posture.analysis.central.gateway_tables import build_router, get_plain_router
-from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.central.unread import describe_unread, find_gap
 from posture.analysis.descriptions import describe_addresses
 from posture.analysis.detours import list_vpc_blocks
+from posture.analysis.identity import cache_by_identity
 from posture.analysis.path import Path, PathKind
 from posture.analysis.routing import Leg, Router
 from posture.model.network import (

@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.central.known_endpoints import find_endpoint, find_holders
 from posture.analysis.central.match_index import list_matches
 from posture.analysis.central.matches import Match, list_first
 from posture.analysis.central.network_index import list_named
 from posture.analysis.central.private_names import DOMAINS_OF_AWS, list_s3_names
 from posture.analysis.central.records import matches
+from posture.analysis.identity import cache_by_identity
 from posture.lean_dataclass import dataclass
 from posture.model.network import EndpointType, Service, Snapshot
 from posture.model.service_names import REGION, find_region, short_name

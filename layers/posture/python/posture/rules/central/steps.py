@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from posture.analysis.central.answers import CentralStep, NameOutcome, StepKind, StepStatus
-from posture.analysis.central.identity import cache_by_identity
+from posture.analysis.identity import cache_by_identity
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation
 from posture.rules.central.use import Break, CentralUse

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from ipaddress import ip_network
 
-from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.addresses import FAMILIES, NOTHING, AddressSet
 from posture.analysis.open_access import find_open_access
 from posture.analysis.path import OTHER_NETWORKS, UNKNOWN_ENDS, Path, PathKind
 from posture.analysis.security_groups import (
@@ -50,7 +50,6 @@ from posture.rules.remediation.groups import (
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
-FAMILIES = {4: IPV4, 6: IPV6}
 # Inbound rules of a security group, by default, for each IP version.
 # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
 MOST_RULES = 60

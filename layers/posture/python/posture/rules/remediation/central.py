@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import field
 
 from posture.analysis.central.answers import NameOutcome, StepKind, StepStatus
-from posture.analysis.central.identity import cache_by_identity
+from posture.analysis.identity import cache_by_identity
 from posture.edits.format import format_sequence
 from posture.edits.state import NetworkState, apply_to_state
 from posture.errors import EditError

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from posture.analysis.acls import EPHEMERAL_PORTS
-from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.addresses import FAMILIES, NOTHING, AddressSet
 from posture.analysis.gates import HTTPS
 from posture.analysis.region_offers import find_service_addresses, list_service_prefix_lists
 from posture.edits.edit import CreateVpcEndpoint, DeleteRoute, Edit, ModifyVpcEndpoint
@@ -29,7 +29,6 @@ from posture.rules.remediation.acls import Opening, open_acls
 from posture.rules.remediation.policies import generate_least_policy
 from posture.rules.rule import VpcContext
 
-FAMILIES = {4: IPV4, 6: IPV6}
 MAX_DELETIONS = 1_000  # of routes: the commands for more are longer than a shell accepts
 
 

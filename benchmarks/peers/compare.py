@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from emulated import serve_account
+from install import install_monitor
 from labelled import build_cases
 from labelled.case import HOME, LabelledCase
 from questions import QUESTIONS
@@ -106,6 +107,7 @@ def report_progress(text: str) -> None:
 
 def main(file: str = "") -> None:
     """Build the account, run the tools, print the tables."""
+    install_monitor()
     answers: dict[str, dict[str, ToolAnswers]] = {tool.name: {} for tool in TOOLS}
     costs: dict[str, RunCost] = {}
     with serve_account() as account:

@@ -65,7 +65,10 @@ def install(peer: Peer, folder: Path = PEERS) -> None:
 
 
 def install_monitor(folder: Path = PEERS) -> None:
-    """Install this project alone, as its users do: the libraries of the tests slow its imports."""
+    """Install this project as it is now, alone: the libraries of the tests slow its imports.
+
+    What measures it calls this first, so that no older copy is measured.
+    """
     ready = folder / "posture/bin/python"
     if not ready.exists():
         _run([sys.executable, "-m", "venv", str(folder / "posture")], "is python3-venv installed?")
@@ -90,13 +93,12 @@ def _dotted(version: tuple[int, int]) -> str:
 
 
 def main() -> None:
-    """Install both and this project; an unsupported Python is reported before any download."""
+    """Install both; an unsupported Python is reported before any download."""
     misfits = [why for peer in ALL if (why := peer.explain_misfit(sys.version_info[:2]))]
     if misfits:
         raise SystemExit("\n".join(misfits))
     for peer in ALL:
         install(peer)
-    install_monitor()
 
 
 if __name__ == "__main__":

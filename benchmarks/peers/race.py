@@ -1,11 +1,11 @@
 """Race the tools over one emulated account of 100 VPCs, with the questions that all can answer.
 
-Run: `.venv/bin/python benchmarks/peers/race.py [VPCS [ROUNDS]]`; prints a table in Markdown. The
-tools run in turns, each as a process of its own against the same server, in each round also with
-30 ms a call; the medians are printed. What can run only once, or takes minutes, runs once. Ratios
-are to the bare describes of the same round, so other work of the machine affects both. The
-emulator's time is in the wall times only: a tool's CPU seconds are its own process's, the
-emulator's are beside them.
+Run: `.venv/bin/python benchmarks/peers/race.py [VPCS [ROUNDS]]` after `install.py`; prints a table
+in Markdown, and each run to stderr when it ends. The tools run in turns, each as a process of its
+own against the same server, in each round also with 30 ms a call; the medians are printed. What can
+run only once, or takes minutes, runs once. Ratios are to the bare describes of the same round, so
+other work of the machine affects both. The emulator's time is in the wall times only: a tool's CPU
+seconds are its own process's, the emulator's are beside them.
 """
 
 import sys
@@ -16,6 +16,7 @@ from statistics import median
 
 from compare import report_progress
 from emulated import EmulatedAccount, serve_account
+from install import install_monitor
 from labelled.case import HOME
 from lambda_environment import PROCESS, build_environment
 from moto.dynamodb.models.table import Table
@@ -118,8 +119,8 @@ def race(account: EmulatedAccount, vpcs: int, rounds: int) -> Iterator[tuple[str
 def _measure(runs: Runs) -> dict[str, RunCost]:
     costs = {}
     for name, run in runs.items():
-        report_progress(name)
         costs[name] = run()
+        report_progress(f"{name}: {costs[name].cpu:.1f} CPU s, {costs[name].wall:.0f} s")
     return costs
 
 
@@ -147,6 +148,7 @@ def format_result(name: str, results: Sequence[Result]) -> str:
 
 def main(vpcs: str = "100", rounds: str = "3") -> None:
     """Print the table."""
+    install_monitor()
     with serve_account() as account:
         report_progress(f"building {vpcs} VPCs")
         populate(account, int(vpcs))

@@ -11,8 +11,10 @@ from posture.ec2.observer import Observer
 from posture.edits.apply import apply_edits
 from posture.edits.command_line import parse_command
 from posture.edits.created import CREATED, rename_symbols
-from posture.edits.edit import CreateSecurityGroup, CreateVpcEndpoint, Edit
+from posture.edits.edit import Edit
 from posture.edits.format import format_sequence, name_operation
+from posture.edits.operations.endpoints import CreateVpcEndpoint
+from posture.edits.operations.security_groups import CreateSecurityGroup
 from posture.edits.state import NetworkState, apply_to_state
 from posture.errors import EditError, RefusedEditError
 from posture.model.endpoint_service import EndpointServiceSnapshot

@@ -9,19 +9,18 @@ from pathlib import Path
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
 from posture.edits.command_line import parse_command
-from posture.edits.edit import (
+from posture.edits.edit import Edit
+from posture.edits.operations.endpoints import DeleteVpcEndpoints, ModifyVpcEndpoint
+from posture.edits.operations.gateways import (
     DeleteEgressOnlyInternetGateway,
     DeleteNatGateway,
-    DeleteNetworkAcl,
-    DeleteRouteTable,
-    DeleteSecurityGroup,
     DeleteTransitGatewayVpcAttachment,
-    DeleteVpcEndpoints,
     DeleteVpcPeeringConnection,
     DetachInternetGateway,
-    Edit,
-    ModifyVpcEndpoint,
 )
+from posture.edits.operations.network_acls import DeleteNetworkAcl
+from posture.edits.operations.routes import DeleteRouteTable
+from posture.edits.operations.security_groups import DeleteSecurityGroup
 from posture.model.network import Snapshot
 from posture.model.verdict import Status
 from posture.remedies.prove import SCAN_LIMITS, Prover

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posture.edits import edit
 from posture.edits.command_line import (
     ACL_PROTOCOLS,
     COMMANDS,
@@ -25,14 +24,24 @@ from posture.edits.command_line import (
     parse_command,
 )
 from posture.edits.operations import SERVICE_NAMES
+from posture.edits.operations.endpoints import DeleteVpcEndpoints, DnsOptions, ModifyVpcEndpoint
+from posture.edits.operations.gateways import DeleteNatGateway
+from posture.edits.operations.network_acls import CreateNetworkAclEntry, PortRange
+from posture.edits.operations.routes import DeleteRoute
+from posture.edits.operations.security_groups import (
+    AuthorizeSecurityGroupIngress,
+    CreateSecurityGroup,
+    RevokeSecurityGroupEgress,
+)
+from posture.edits.operations.vpcs import ModifyVpcAttribute
 from posture.edits.options import list_options
 from posture.edits.requests import find_kind, name_member, parse_request
 from posture.errors import MalformedRequestError
 from posture.model.network import EndpointType, GroupReference, SecurityGroupRule
 
 HTTPS = SecurityGroupRule("tcp", 443, 443, cidr=IPv4Network("10.0.0.0/16"))
-ALLOW_HTTPS = edit.AuthorizeSecurityGroupIngress(group_id="sg-1", ip_permissions=(HTTPS,))
-DELETE = edit.DeleteRoute(route_table_id="rtb-1", destination_cidr_block=IPv4Network("0.0.0.0/0"))
+ALLOW_HTTPS = AuthorizeSecurityGroupIngress(group_id="sg-1", ip_permissions=(HTTPS,))
+DELETE = DeleteRoute(route_table_id="rtb-1", destination_cidr_block=IPv4Network("0.0.0.0/0"))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +85,7 @@ def test_every_spelling_of_a_rule_leads_to_one_edit(options: str) -> None:
 def test_options_of_a_single_rule(options: str, expected: SecurityGroupRule) -> None:
     """The options for one rule are those of the AWS CLI."""
     (found,) = parse_command(f"aws ec2 revoke-security-group-egress --group-id sg-1 {options}")
-    assert found == edit.RevokeSecurityGroupEgress(group_id="sg-1", ip_permissions=(expected,))
+    assert found == RevokeSecurityGroupEgress(group_id="sg-1", ip_permissions=(expected,))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +102,7 @@ def test_a_wrapped_boolean_is_a_flag_or_a_structure(option: str, hostnames: bool
     """A flag may be negated, or followed by its structure."""
     command = f"aws ec2 modify-vpc-attribute --vpc-id vpc-1 {option}"
     assert parse_command(command) == (
-        edit.ModifyVpcAttribute(vpc_id="vpc-1", enable_dns_hostnames=hostnames),
+        ModifyVpcAttribute(vpc_id="vpc-1", enable_dns_hostnames=hostnames),
     )
 
 
@@ -103,14 +112,14 @@ def test_names_of_protocols_of_network_acls() -> None:
         "aws ec2 create-network-acl-entry --network-acl-id acl-1 --ingress --rule-number 90 "
         "--protocol tcp --port-range From=1024,To=65535 --cidr-block 0.0.0.0/0 --rule-action allow"
     )
-    assert found == edit.CreateNetworkAclEntry(
+    assert found == CreateNetworkAclEntry(
         network_acl_id="acl-1",
         rule_number=90,
         egress=False,
         protocol="6",
         rule_action="allow",
         cidr_block=IPv4Network("0.0.0.0/0"),
-        port_range=edit.PortRange(from_=1024, to=65535),
+        port_range=PortRange(from_=1024, to=65535),
     )
 
 
@@ -126,18 +135,18 @@ def test_calls_are_joined_as_in_a_shell() -> None:
     """
     assert parse_command(text) == (
         DELETE,
-        edit.DeleteVpcEndpoints(vpc_endpoint_ids=("vpce-1", "vpce-2")),
-        edit.DeleteNatGateway(nat_gateway_id="nat-1"),
-        edit.DeleteNatGateway(nat_gateway_id="nat-2"),
+        DeleteVpcEndpoints(vpc_endpoint_ids=("vpce-1", "vpce-2")),
+        DeleteNatGateway(nat_gateway_id="nat-1"),
+        DeleteNatGateway(nat_gateway_id="nat-2"),
     )
 
 
 def test_a_variable_takes_the_id_of_what_a_call_creates() -> None:
     """A later call names what an earlier one creates."""
     edits = (
-        edit.CreateSecurityGroup(group_name="https", description="HTTPS in", vpc_id="vpc-1"),
-        edit.CreateSecurityGroup(group_name="other", description="Other", vpc_id="vpc-1"),
-        edit.AuthorizeSecurityGroupIngress(
+        CreateSecurityGroup(group_name="https", description="HTTPS in", vpc_id="vpc-1"),
+        CreateSecurityGroup(group_name="other", description="Other", vpc_id="vpc-1"),
+        AuthorizeSecurityGroupIngress(
             group_id="sg-new-1",
             ip_permissions=(SecurityGroupRule("tcp", 443, 443, group=GroupReference("sg-new-2")),),
         ),
@@ -158,7 +167,7 @@ def test_a_variable_takes_the_id_of_what_a_call_creates() -> None:
 def test_a_policy_is_given_in_full_or_as_a_file() -> None:
     """Only a caller that can read files reads them."""
     policy = json.dumps({"Statement": [{"Sid": "it's", "Resource": "arn:aws:s3:::${aws:x}/*"}]})
-    edits = (edit.ModifyVpcEndpoint(vpc_endpoint_id="vpce-1", policy_document=policy),)
+    edits = (ModifyVpcEndpoint(vpc_endpoint_id="vpce-1", policy_document=policy),)
     assert parse_command(format_sequence(edits)) == edits
     command = "aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-1 --policy-document file://p.json"
     assert parse_command(command, read_file={"p.json": policy}.__getitem__) == edits
@@ -268,7 +277,7 @@ def build_structures(kind: Any) -> st.SearchStrategy[Any]:
         chosen = needed if each.default is MISSING else optional
         chosen[each.name] = build_values(hints[each.name])
     found = st.fixed_dictionaries(needed, optional=optional)
-    if kind is edit.DnsOptions:
+    if kind is DnsOptions:
         found = found.filter(bool)
     return found.map(lambda values: kind(**values))
 

@@ -13,7 +13,8 @@ from posture.analysis.central.view import restrict_network
 from posture.analysis.coverage import Analysis
 from posture.analysis.path_outcome import PathOutcome
 from posture.edits.command_line import parse_command
-from posture.edits.edit import AuthorizeSecurityGroupIngress, CreateNetworkAclEntry
+from posture.edits.operations.network_acls import CreateNetworkAclEntry
+from posture.edits.operations.security_groups import AuthorizeSecurityGroupIngress
 from posture.edits.state import NetworkState, apply_to_state
 from posture.model.network import Snapshot
 from posture.model.shared_network import SharedNetwork

@@ -8,7 +8,7 @@ import pytest
 from organization_builders import HUB_ACCOUNT, build_organization, get_spoke_account
 from organization_edits import SPOKE, edit_endpoint
 from posture.edits.command_line import parse_command
-from posture.edits.edit import ModifyVpcEndpoint
+from posture.edits.operations.endpoints import ModifyVpcEndpoint
 from posture.model.verdict import Status
 from posture.remedies.prove import SCAN_LIMITS, Prover
 from posture.rules.central.use import evaluate_use

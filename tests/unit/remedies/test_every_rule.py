@@ -43,8 +43,8 @@ from network_builders import (
 from network_strategies import snapshots
 from posture.edits.apply import apply
 from posture.edits.command_line import parse_command
-from posture.edits.edit import CreateVpcEndpoint
 from posture.edits.format import name_operation
+from posture.edits.operations.endpoints import CreateVpcEndpoint
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import Connection, EndpointServiceSnapshot
 from posture.model.network import (

@@ -26,10 +26,10 @@ from network_builders import (
 )
 from posture.analysis.path_outcome import PathOutcome
 from posture.edits.command_line import parse_command
-from posture.edits.edit import (
+from posture.edits.operations.endpoints import CreateVpcEndpoint
+from posture.edits.operations.security_groups import (
     AuthorizeSecurityGroupIngress,
     CreateSecurityGroup,
-    CreateVpcEndpoint,
 )
 from posture.model.baseline import Baseline
 from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup

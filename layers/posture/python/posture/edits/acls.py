@@ -10,7 +10,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 from posture.edits.draft import Draft, Handlers, refuse
-from posture.edits.edit import (
+from posture.edits.operations.network_acls import (
     CreateNetworkAcl,
     CreateNetworkAclEntry,
     DeleteNetworkAcl,

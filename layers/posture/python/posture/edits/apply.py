@@ -54,7 +54,8 @@ def apply_edits(snapshot: AnyNetwork, edits: Iterable[Edit]) -> Application[AnyN
 
     Args:
         snapshot: The network of a VPC, or an endpoint service.
-        edits: The edits in their order; see `posture.edits.edit` for the ids of what they create.
+        edits: The edits in their order; `posture.edits.operations` says which ids what they create
+            has.
 
     Raises:
         RefusedEditError: EC2 would refuse one of them, or it names another VPC's resource.

@@ -6,8 +6,23 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar, cast
 
-from posture.edits import edit
 from posture.edits.edit import Edit
+from posture.edits.operations.endpoints import CreateVpcEndpoint, DescribeVpcEndpoints
+from posture.edits.operations.gateways import (
+    CreateEgressOnlyInternetGateway,
+    CreateInternetGateway,
+    CreateNatGateway,
+    CreateTransitGatewayVpcAttachment,
+    CreateVpcPeeringConnection,
+)
+from posture.edits.operations.network_acls import CreateNetworkAcl, ReplaceNetworkAclAssociation
+from posture.edits.operations.routes import (
+    AssociateRouteTable,
+    CreateRouteTable,
+    ReplaceRouteTableAssociation,
+)
+from posture.edits.operations.security_groups import CreateSecurityGroup
+from posture.edits.operations.vpcs import CreateDhcpOptions
 from posture.lean_dataclass import dataclass
 
 Renamed = TypeVar("Renamed")
@@ -29,28 +44,28 @@ class Created:
 
 
 CREATED: dict[type[Edit], Created] = {
-    edit.AssociateRouteTable: Created("rtbassoc", "AssociationId", "ASSOCIATION"),
-    edit.CreateDhcpOptions: Created("dopt", "DhcpOptions.DhcpOptionsId", "OPTIONS"),
-    edit.CreateEgressOnlyInternetGateway: Created(
+    AssociateRouteTable: Created("rtbassoc", "AssociationId", "ASSOCIATION"),
+    CreateDhcpOptions: Created("dopt", "DhcpOptions.DhcpOptionsId", "OPTIONS"),
+    CreateEgressOnlyInternetGateway: Created(
         "eigw", "EgressOnlyInternetGateway.EgressOnlyInternetGatewayId", "EGRESS_GATEWAY"
     ),
-    edit.CreateInternetGateway: Created("igw", "InternetGateway.InternetGatewayId", "GATEWAY"),
-    edit.CreateNatGateway: Created("nat", "NatGateway.NatGatewayId", "NAT"),
-    edit.CreateNetworkAcl: Created("acl", "NetworkAcl.NetworkAclId", "ACL"),
-    edit.CreateRouteTable: Created("rtb", "RouteTable.RouteTableId", "TABLE"),
-    edit.CreateSecurityGroup: Created("sg", "GroupId", "GROUP"),
-    edit.CreateTransitGatewayVpcAttachment: Created(
+    CreateInternetGateway: Created("igw", "InternetGateway.InternetGatewayId", "GATEWAY"),
+    CreateNatGateway: Created("nat", "NatGateway.NatGatewayId", "NAT"),
+    CreateNetworkAcl: Created("acl", "NetworkAcl.NetworkAclId", "ACL"),
+    CreateRouteTable: Created("rtb", "RouteTable.RouteTableId", "TABLE"),
+    CreateSecurityGroup: Created("sg", "GroupId", "GROUP"),
+    CreateTransitGatewayVpcAttachment: Created(
         "tgw-attach", "TransitGatewayVpcAttachment.TransitGatewayAttachmentId", "ATTACHMENT"
     ),
-    edit.CreateVpcEndpoint: Created("vpce", "VpcEndpoint.VpcEndpointId", "ENDPOINT"),
-    edit.CreateVpcPeeringConnection: Created(
+    CreateVpcEndpoint: Created("vpce", "VpcEndpoint.VpcEndpointId", "ENDPOINT"),
+    CreateVpcPeeringConnection: Created(
         "pcx", "VpcPeeringConnection.VpcPeeringConnectionId", "PEERING"
     ),
-    edit.DescribeVpcEndpoints: Created(
+    DescribeVpcEndpoints: Created(
         "dns-zone", "VpcEndpoints[0].DnsEntries[0].HostedZoneId", "DNS_ZONE"
     ),
-    edit.ReplaceNetworkAclAssociation: Created("aclassoc", "NewAssociationId", "ASSOCIATION"),
-    edit.ReplaceRouteTableAssociation: Created("rtbassoc", "NewAssociationId", "ASSOCIATION"),
+    ReplaceNetworkAclAssociation: Created("aclassoc", "NewAssociationId", "ASSOCIATION"),
+    ReplaceRouteTableAssociation: Created("rtbassoc", "NewAssociationId", "ASSOCIATION"),
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 from posture.edits.draft import Draft, refuse
-from posture.edits.edit import SubnetConfiguration
+from posture.edits.operations.endpoints import SubnetConfiguration
 from posture.model.network import (
     Address,
     Endpoint,

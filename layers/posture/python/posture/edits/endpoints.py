@@ -10,18 +10,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from posture.edits.draft import Draft, Handlers, refuse
-from posture.edits.edit import (
-    CreateVpcEndpoint,
-    DeleteVpcEndpoints,
-    DescribeVpcEndpoints,
-    DnsOptions,
-    ModifyVpcEndpoint,
-)
 from posture.edits.endpoint_interfaces import (
     IPV4,
     VERSIONS,
     place_interfaces,
     remove_interfaces,
+)
+from posture.edits.operations.endpoints import (
+    CreateVpcEndpoint,
+    DeleteVpcEndpoints,
+    DescribeVpcEndpoints,
+    DnsOptions,
+    ModifyVpcEndpoint,
 )
 from posture.edits.private_dns import require_private_dns, resolve_private_dns
 from posture.edits.routes import set_routes

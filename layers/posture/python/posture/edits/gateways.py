@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html
 from __future__ import annotations
 
 from posture.edits.draft import Draft, Handlers, refuse
-from posture.edits.edit import (
+from posture.edits.operations.gateways import (
     AcceptVpcPeeringConnection,
     AttachInternetGateway,
     CreateEgressOnlyInternetGateway,

@@ -11,7 +11,7 @@ from ipaddress import ip_network
 
 from posture.ec2.parse.security_groups import sort_rules
 from posture.edits.draft import Draft, Handlers, refuse
-from posture.edits.edit import (
+from posture.edits.operations.security_groups import (
     AuthorizeSecurityGroupEgress,
     AuthorizeSecurityGroupIngress,
     CreateSecurityGroup,

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from posture.edits.edit import (
+from posture.edits.operations.gateways import (
     AcceptVpcPeeringConnection,
     CreateTransitGatewayVpcAttachment,
     CreateVpcPeeringConnection,
     DeleteTransitGatewayVpcAttachment,
     DeleteVpcPeeringConnection,
-    ModifyManagedPrefixList,
 )
+from posture.edits.operations.vpcs import ModifyManagedPrefixList
 from posture.edits.shared_draft import SharedDraft
 from posture.model.shared_network import (
     AttachmentKind,

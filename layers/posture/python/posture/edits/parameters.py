@@ -7,7 +7,8 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from posture.edits.edit import DeleteTransitGatewayVpcAttachment, Edit
+from posture.edits.edit import Edit
+from posture.edits.operations.gateways import DeleteTransitGatewayVpcAttachment
 from posture.edits.requests import name_member
 from posture.model.network import GroupReference, SecurityGroupRule
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from posture.edits.draft import Draft, refuse
-from posture.edits.edit import CreateVpcEndpoint
+from posture.edits.operations.endpoints import CreateVpcEndpoint
 from posture.errors import RefusedEditError, UndecidedEditError
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 from posture.ec2.parse.route_tables import sort_routes
 from posture.edits.draft import Draft, Handlers, refuse
-from posture.edits.edit import (
+from posture.edits.operations.routes import (
     AssociateRouteTable,
     CreateRoute,
     CreateRouteTable,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from posture.edits.draft import Handlers, ServiceDraft, refuse
-from posture.edits.edit import (
+from posture.edits.operations.endpoint_services import (
     AcceptVpcEndpointConnections,
     ModifyVpcEndpointServiceConfiguration,
     ModifyVpcEndpointServicePermissions,

@@ -1,8 +1,8 @@
 """The changes of the network that VPCs share: hosted zones, Resolver, Profiles, transit gateways.
 
-As in `posture.edits.edit`, a class is named after its operation and a field after its parameter;
-the metadata `name` has the parameter where its capitals differ. The first hosted zone that a
-sequence creates is `Z-new-1`.
+As in `posture.edits.operations`, a class is named after its operation and a field after its
+parameter; the metadata `name` has the parameter where its capitals differ. The first hosted zone
+that a sequence creates is `Z-new-1`.
 
 https://docs.aws.amazon.com/Route53/latest/APIReference/API_Operations.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html

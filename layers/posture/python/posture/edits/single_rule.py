@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from posture.edits.edit import (
+from posture.edits.operations.security_groups import (
     AuthorizeSecurityGroupEgress,
     AuthorizeSecurityGroupIngress,
     RevokeSecurityGroupEgress,

@@ -13,14 +13,11 @@ from posture.edits import resolver, transit, zones
 from posture.edits.apply import SERVICE_HANDLERS, VPC_HANDLERS, apply_edits, apply_one, name_errors
 from posture.edits.created import CREATED
 from posture.edits.draft import Draft, Handlers, ServiceDraft
-from posture.edits.edit import (
-    AcceptVpcPeeringConnection,
-    CreateDhcpOptions,
-    CreateInternetGateway,
-    DeleteVpcEndpoints,
-    Edit,
-)
+from posture.edits.edit import Edit
 from posture.edits.links import EFFECTS
+from posture.edits.operations.endpoints import DeleteVpcEndpoints
+from posture.edits.operations.gateways import AcceptVpcPeeringConnection, CreateInternetGateway
+from posture.edits.operations.vpcs import CreateDhcpOptions
 from posture.edits.owners import find_owner, find_owner_ids, holds
 from posture.edits.shared_draft import SharedDraft
 from posture.errors import RefusedEditError, UndecidedEditError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from posture.edits.draft import Draft, Handlers, refuse
-from posture.edits.edit import (
+from posture.edits.operations.vpcs import (
     AssociateDhcpOptions,
     CreateDhcpOptions,
     ModifyManagedPrefixList,

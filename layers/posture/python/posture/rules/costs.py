@@ -12,7 +12,8 @@ from posture.analysis.names import ResolvesTo
 from posture.analysis.path import DROPPED, Path, PathKind
 from posture.analysis.region_offers import find_service_addresses
 from posture.analysis.services import get_service
-from posture.edits.edit import DnsOptions, Edit, ModifyVpcEndpoint
+from posture.edits.edit import Edit
+from posture.edits.operations.endpoints import DnsOptions, ModifyVpcEndpoint
 from posture.model.network import Endpoint, EndpointType, Facet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from posture.analysis.endpoint_contexts import supports_policy
-from posture.edits.edit import ModifyVpcEndpoint
 from posture.edits.format import format_sequence
+from posture.edits.operations.endpoints import ModifyVpcEndpoint
 from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint
 from posture.model.verdict import Evidence, Remediation, Status

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from posture.edits.edit import (
-    Edit,
+from posture.edits.edit import Edit
+from posture.edits.operations.endpoint_services import (
     ModifyVpcEndpointServiceConfiguration,
     ModifyVpcEndpointServicePermissions,
     RejectVpcEndpointConnections,

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import product
 
 from posture.analysis.grace import is_within_grace_period
-from posture.edits.edit import DeleteVpcEndpoints
+from posture.edits.operations.endpoints import DeleteVpcEndpoints
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import find_region, short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status

@@ -13,7 +13,7 @@ from functools import partial
 from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.region_offers import list_service_prefix_lists
 from posture.analysis.services import get_service
-from posture.edits.edit import DeleteVpcEndpoints
+from posture.edits.operations.endpoints import DeleteVpcEndpoints
 from posture.model.network import (
     Endpoint,
     EndpointType,

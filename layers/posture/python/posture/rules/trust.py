@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from posture.edits.edit import DeleteVpcEndpoints
+from posture.edits.operations.endpoints import DeleteVpcEndpoints
 from posture.model.network import Endpoint, Facet
 from posture.model.service_names import CUSTOM_SERVICE_NAME
 from posture.model.verdict import Evidence, Remediation, Severity

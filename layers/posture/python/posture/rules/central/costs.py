@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.names import ResolvesTo
 from posture.analysis.services import get_service
-from posture.edits.edit import DeleteVpcEndpoints
+from posture.edits.operations.endpoints import DeleteVpcEndpoints
 from posture.model.network import EndpointType, Facet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity

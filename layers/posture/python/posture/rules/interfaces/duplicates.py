@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from posture.edits.edit import DeleteVpcEndpoints
+from posture.edits.operations.endpoints import DeleteVpcEndpoints
 from posture.model.network import Endpoint, Facet
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import UNNEEDED

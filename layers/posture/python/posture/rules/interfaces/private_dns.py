@@ -9,7 +9,7 @@ from posture.analysis.descriptions import describe_paths
 from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.names import SWITCH, find_dns_doubt
 from posture.analysis.services import get_service
-from posture.edits.edit import DnsOptions, ModifyVpcEndpoint
+from posture.edits.operations.endpoints import DnsOptions, ModifyVpcEndpoint
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity

@@ -9,7 +9,9 @@ from itertools import islice
 
 from posture.analysis.open_access import OpenAccess, find_open_access, find_open_rules
 from posture.analysis.security_groups import get_port_range
-from posture.edits.edit import AuthorizeSecurityGroupIngress, Edit, ModifyVpcEndpoint
+from posture.edits.edit import Edit
+from posture.edits.operations.endpoints import ModifyVpcEndpoint
+from posture.edits.operations.security_groups import AuthorizeSecurityGroupIngress
 from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import CHOSEN_GROUP, INBOUND

@@ -10,7 +10,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from posture.analysis.acls import ALL, TCP, SelectedEntries
 from posture.analysis.addresses import IPV4, IPV6, AddressSet
-from posture.edits.edit import CreateNetworkAclEntry, Edit, PortRange
+from posture.edits.edit import Edit
+from posture.edits.operations.network_acls import CreateNetworkAclEntry, PortRange
 from posture.lean_dataclass import dataclass
 from posture.model.network import AclEntry, Network, NetworkAcl, Snapshot
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from posture.edits.edit import CreateTransitGatewayVpcAttachment, Edit
+from posture.edits.edit import Edit
+from posture.edits.operations.gateways import CreateTransitGatewayVpcAttachment
 from posture.edits.shared_edit import (
     AcceptTransitGatewayVpcAttachment,
     AssociateTransitGatewayRouteTable,

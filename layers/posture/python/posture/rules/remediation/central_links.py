@@ -11,12 +11,9 @@ from typing import Any
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.central.attachments import is_working
-from posture.edits.edit import (
-    AcceptVpcPeeringConnection,
-    CreateRoute,
-    Edit,
-    ReplaceRoute,
-)
+from posture.edits.edit import Edit
+from posture.edits.operations.gateways import AcceptVpcPeeringConnection
+from posture.edits.operations.routes import CreateRoute, ReplaceRoute
 from posture.edits.shared_edit import (
     CreateTransitGatewayRoute,
     ReplaceTransitGatewayRoute,

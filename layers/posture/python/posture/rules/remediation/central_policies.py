@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from posture.analysis.central.known_endpoints import find_endpoint
-from posture.edits.edit import ModifyVpcEndpoint
+from posture.edits.operations.endpoints import ModifyVpcEndpoint
 from posture.policy.document import MAX_POLICY_CHARACTERS
 from posture.rules.remediation.central_problem import Plan, Problem
 

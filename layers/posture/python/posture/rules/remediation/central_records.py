@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from posture.analysis.central.known_endpoints import KnownEndpoint
 from posture.analysis.endpoint_dns import list_ip_versions
-from posture.edits.edit import DescribeVpcEndpoints, Edit
+from posture.edits.edit import Edit
+from posture.edits.operations.endpoints import DescribeVpcEndpoints
 from posture.edits.shared_edit import (
     AliasTarget,
     AssociateVPCWithHostedZone,

@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from posture.analysis.descriptions import describe_ports
-from posture.edits.edit import (
+from posture.edits.edit import Edit
+from posture.edits.operations.endpoints import ModifyVpcEndpoint
+from posture.edits.operations.gateways import (
     AcceptVpcPeeringConnection,
-    AuthorizeSecurityGroupIngress,
-    CreateNetworkAclEntry,
-    CreateRoute,
     CreateTransitGatewayVpcAttachment,
-    Edit,
-    ModifyVpcAttribute,
-    ModifyVpcEndpoint,
-    ReplaceRoute,
 )
+from posture.edits.operations.network_acls import CreateNetworkAclEntry
+from posture.edits.operations.routes import CreateRoute, ReplaceRoute
+from posture.edits.operations.security_groups import AuthorizeSecurityGroupIngress
+from posture.edits.operations.vpcs import ModifyVpcAttribute
 from posture.edits.shared_edit import (
     AcceptTransitGatewayVpcAttachment,
     AssociateProfile,

@@ -14,7 +14,9 @@ from posture.analysis.acls import EPHEMERAL_PORTS
 from posture.analysis.addresses import FAMILIES, NOTHING, AddressSet
 from posture.analysis.gates import HTTPS
 from posture.analysis.region_offers import find_service_addresses, list_service_prefix_lists
-from posture.edits.edit import CreateVpcEndpoint, DeleteRoute, Edit, ModifyVpcEndpoint
+from posture.edits.edit import Edit
+from posture.edits.operations.endpoints import CreateVpcEndpoint, ModifyVpcEndpoint
+from posture.edits.operations.routes import DeleteRoute
 from posture.model.network import (
     Endpoint,
     EndpointType,

@@ -11,10 +11,10 @@ from posture.analysis.addresses import AddressSet
 from posture.analysis.open_access import find_open_access
 from posture.analysis.security_groups import find_allowed_peers
 from posture.analysis.services import list_endpoint_ports
-from posture.edits.edit import (
+from posture.edits.edit import Edit
+from posture.edits.operations.security_groups import (
     AuthorizeSecurityGroupIngress,
     CreateSecurityGroup,
-    Edit,
     RevokeSecurityGroupIngress,
 )
 from posture.model.network import (

@@ -12,13 +12,10 @@ from posture.analysis.acls import EPHEMERAL_PORTS, find_unrestricted_versions
 from posture.analysis.addresses import NOTHING, AddressSet
 from posture.analysis.gates import Gate
 from posture.analysis.services import list_ports as list_service_ports
-from posture.edits.edit import (
-    AuthorizeSecurityGroupIngress,
-    CreateVpcEndpoint,
-    Edit,
-    ModifyVpcAttribute,
-    ModifyVpcEndpoint,
-)
+from posture.edits.edit import Edit
+from posture.edits.operations.endpoints import CreateVpcEndpoint, ModifyVpcEndpoint
+from posture.edits.operations.security_groups import AuthorizeSecurityGroupIngress
+from posture.edits.operations.vpcs import ModifyVpcAttribute
 from posture.model.network import (
     Endpoint,
     EndpointType,

@@ -34,9 +34,11 @@ from posture_cli.plan.overlay import (
     strip_rows,
 )
 from posture_cli.plan.planned import PlannedChange
-from posture_cli.plan.rows import PlannedRegion, Row, Unknown
+from posture_cli.plan.resources import endpoints
+from posture_cli.plan.rows import PlannedRegion, Row
 from posture_cli.plan.terraform_references import Choice
 from posture_cli.plan.unassigned import assign
+from posture_cli.plan.values import Unknown
 from posture_cli.recorded.region import RecordedRegion
 
 SUBNETS = "DescribeSubnets"
@@ -187,7 +189,7 @@ class _RegionPlanner:
         stacks = [self._open(each, region, exports) for each in plans]
         exports.stacks = list(list_stacks(stacks))
         add_stacks(stacks)
-        region.complete()
+        endpoints.complete_endpoints(region)
         check_stand_ins(region)
         assign(region, reading, choices if choices is not None else {})
         return _Build(region, stacks)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from posture_cli.plan import cloudformation_routes as routes
 from posture_cli.plan import cloudformation_security as security
 from posture_cli.plan.cloudformation_stack import NESTED, PlannedStack, Resource
+from posture_cli.plan.resources import security_groups
 
 Step = Callable[[Resource], None]
 
@@ -22,7 +23,7 @@ def restrict_default_group(it: Resource) -> None:
     """
     group_id = it.get("DefaultSecurityGroupId")
     for egress in (False, True):
-        it.region.clear_group_rules(str(group_id), egress=egress)
+        security_groups.clear_group_rules(it.region, str(group_id), egress=egress)
 
 
 # In the order in which they need each other.

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from posture.model.network import Facet
 from posture_cli.plan.cloudformation_stack import Resource
-from posture_cli.plan.intrinsics import find_unknown
 from posture_cli.plan.ipv6_blocks import choose_stand_in
-from posture_cli.plan.rows import DESTINATIONS, UNASSIGNED, Unknown, make_symbol
+from posture_cli.plan.resources import prefix_lists, routes, subnets, vpcs
+from posture_cli.plan.rows import DESTINATIONS
 from posture_cli.plan.unassigned import ZONE
+from posture_cli.plan.values import UNASSIGNED, Unknown, find_unknown, make_symbol
 
 # The targets of a route as EC2 returns them.
 TARGETS = {
@@ -38,7 +39,8 @@ def add_vpc(it: Resource) -> None:
     cidr = it.get_cidr("CidrBlock")
     if cidr is None:
         cidr = Unknown(IPAM)
-    it.region.add_vpc(
+    vpcs.add_vpc(
+        it.region,
         it.id,
         it.address,
         cidr,
@@ -56,20 +58,20 @@ def add_vpc_cidr(it: Resource) -> None:
     if cidr is None and it.get_bool("AmazonProvidedIpv6CidrBlock", default=False) is True:
         row = it.region.find("DescribeVpcs", "VpcId", vpc_id) or {}
         if not row.get("Ipv6CidrBlockAssociationSet"):
-            it.region.add_cidr(vpc_id, choose_stand_in(it.region), it.address)
+            vpcs.add_cidr(it.region, vpc_id, choose_stand_in(it.region), it.address)
     else:
-        it.region.add_cidr(vpc_id, cidr or Unknown(IPAM), it.address)
+        vpcs.add_cidr(it.region, vpc_id, cidr or Unknown(IPAM), it.address)
 
 
 def add_dhcp_options(it: Resource) -> None:
     """Add a DHCP option set."""
-    it.region.add_dhcp_options(it.id, it.get_list("DomainNameServers"))
+    vpcs.add_dhcp_options(it.region, it.id, it.get_list("DomainNameServers"))
 
 
 def associate_dhcp_options(it: Resource) -> None:
     """Associate a DHCP option set with a VPC."""
     vpc_id = it.get_vpc()
-    it.region.associate_dhcp_options(it.get_id_of("DhcpOptionsId", "dhcp-options"), vpc_id)
+    vpcs.associate_dhcp_options(it.region, it.get_id_of("DhcpOptionsId", "dhcp-options"), vpc_id)
 
 
 def add_prefix_list(it: Resource) -> None:
@@ -80,7 +82,7 @@ def add_prefix_list(it: Resource) -> None:
         for number, each in enumerate(entries):
             if not isinstance(each, Unknown):
                 it.check_cidr(f"Entries[{number}].Cidr", each)
-    it.region.add_prefix_list(it.id, entries)
+    prefix_lists.add_prefix_list(it.region, it.id, entries)
 
 
 def add_subnet(it: Resource) -> None:
@@ -93,7 +95,8 @@ def add_subnet(it: Resource) -> None:
     cidr = it.get_cidr("CidrBlock")
     if cidr is None and it.get_bool("Ipv6Native", default=False) is not True:
         cidr = Unknown(IPAM)
-    it.region.add_subnet(
+    subnets.add_subnet(
+        it.region,
         it.id,
         vpc_id,
         it.address,
@@ -109,12 +112,14 @@ def add_subnet_cidr(it: Resource) -> None:
     """Add an IPv6 block to a subnet."""
     subnet_id = it.get_id_of("SubnetId", "subnet")
     _mark(it, it.region.find_vpc_id("DescribeSubnets", "SubnetId", subnet_id))
-    it.region.add_subnet_cidr(subnet_id, it.get_cidr("Ipv6CidrBlock") or Unknown(IPAM), it.address)
+    subnets.add_subnet_cidr(
+        it.region, subnet_id, it.get_cidr("Ipv6CidrBlock") or Unknown(IPAM), it.address
+    )
 
 
 def add_route_table(it: Resource) -> None:
     """Add a route table."""
-    it.region.add_route_table(it.id, it.get_vpc())
+    routes.add_route_table(it.region, it.id, it.get_vpc())
 
 
 def add_route(it: Resource) -> None:
@@ -132,7 +137,7 @@ def add_route(it: Resource) -> None:
         it.fail(" or ".join(DESTINATIONS), f"expected one destination, found {len(destination)}")
     if len(target) != 1:
         it.fail(" or ".join(TARGETS), f"expected one target, found {len(target)}")
-    it.region.add_route(table_id, destination, target)
+    routes.add_route(it.region, table_id, destination, target)
 
 
 def associate_subnet(it: Resource) -> None:
@@ -141,7 +146,7 @@ def associate_subnet(it: Resource) -> None:
     subnet_id = it.get_id_of("SubnetId", "subnet")
     _mark(it, it.region.find_vpc_id("DescribeSubnets", "SubnetId", subnet_id))
     association = it.stack.physical_ids.get(it.logical_id, f"rtbassoc-{it.address}")
-    it.region.associate_route_table(table_id, association, subnet_id=subnet_id)
+    routes.associate_route_table(it.region, table_id, association, subnet_id=subnet_id)
 
 
 def associate_gateway(it: Resource) -> None:
@@ -150,7 +155,7 @@ def associate_gateway(it: Resource) -> None:
     gateway_id = it.get_id_of("GatewayId", "internet-gateway")
     _mark(it, it.region.find_vpc_id("DescribeRouteTables", "RouteTableId", table_id))
     association = it.stack.physical_ids.get(it.logical_id, f"rtbassoc-{it.address}")
-    it.region.associate_route_table(table_id, association, gateway_id=gateway_id)
+    routes.associate_route_table(it.region, table_id, association, gateway_id=gateway_id)
 
 
 def propagate_routes(it: Resource) -> None:
@@ -159,7 +164,7 @@ def propagate_routes(it: Resource) -> None:
     tables = it.get_list("RouteTableIds")
     for table_id in tables if isinstance(tables, list) else ():
         _mark(it, it.region.find_vpc_id("DescribeRouteTables", "RouteTableId", table_id))
-        it.region.propagate_routes(str(table_id), gateway_id)
+        routes.propagate_routes(it.region, str(table_id), gateway_id)
 
 
 def add_nat_gateway(it: Resource) -> None:
@@ -177,7 +182,7 @@ def add_nat_gateway(it: Resource) -> None:
     if isinstance(kind, Unknown):
         why = f"ConnectivityType of {it.address} is {kind.what}"
         it.region.mark_unknown(vpc_id, Facet.NAT_GATEWAYS, why)
-    it.region.add_nat_gateway(it.id, vpc_id, subnet_id, public=kind != "private")
+    routes.add_nat_gateway(it.region, it.id, vpc_id, subnet_id, public=kind != "private")
 
 
 def add_network_interface(it: Resource) -> None:
@@ -203,7 +208,8 @@ def _add_interface(
     if find_unknown(groups):
         why = f"the groups of {it.address} are not known"
         it.region.mark_unknown(vpc_id, Facet.NETWORK_INTERFACES, why)
-    it.region.add_network_interface(
+    subnets.add_network_interface(
+        it.region,
         interface_id,
         subnet_id,
         [each for each in groups if isinstance(each, str)] if isinstance(groups, list) else (),

@@ -10,8 +10,9 @@ from typing import Any
 from posture.model.endpoint_service import ServiceFacet
 from posture.model.network import Facet
 from posture_cli.plan.cloudformation_stack import NO_ACCOUNT, Resource
-from posture_cli.plan.intrinsics import find_unknown
-from posture_cli.plan.rows import Row, Unknown
+from posture_cli.plan.resources import endpoint_services, endpoints, network_acls, security_groups
+from posture_cli.plan.rows import Row
+from posture_cli.plan.values import Unknown, find_unknown
 
 # EC2 returns these protocols by name.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html
@@ -45,7 +46,9 @@ def add_group(it: Resource) -> None:
     """
     name = it.get("GroupName")
     vpc_id = it.get_vpc()
-    it.region.add_security_group(it.id, vpc_id, name if isinstance(name, str) else it.address)
+    security_groups.add_security_group(
+        it.region, it.id, vpc_id, name if isinstance(name, str) else it.address
+    )
     for egress in (False, True):
         title = "SecurityGroupEgress" if egress else "SecurityGroupIngress"
         rules = it.get_list(title)
@@ -54,10 +57,12 @@ def add_group(it: Resource) -> None:
             it.region.mark_unknown(vpc_id, Facet.SECURITY_GROUPS, why)
             continue
         if egress and (rules or _had_egress(it)):
-            it.region.clear_group_rules(it.id, egress=True)
+            security_groups.clear_group_rules(it.region, it.id, egress=True)
         for number, rule in enumerate(rules):
             place = f"{title}[{number}]."
-            it.region.add_group_rule(it.id, build_permission(it, rule, place), egress=egress)
+            security_groups.add_group_rule(
+                it.region, it.id, build_permission(it, rule, place), egress=egress
+            )
 
 
 def _had_egress(it: Resource) -> bool:
@@ -83,7 +88,7 @@ def _add_rule(it: Resource, *, egress: bool) -> None:
     if vpc_id := it.region.find_vpc_id("DescribeSecurityGroups", "GroupId", group_id):
         it.mark_doubt(vpc_id)
     permission = build_permission(it, it.properties, "")
-    it.region.add_group_rule(group_id, permission, egress=egress)
+    security_groups.add_group_rule(it.region, group_id, permission, egress=egress)
 
 
 def build_permission(it: Resource, rule: Any, place: str) -> Row:
@@ -138,7 +143,7 @@ def _read_number(it: Resource, value: Any, place: str) -> int | Unknown:
 
 def add_acl(it: Resource) -> None:
     """Add a network ACL."""
-    it.region.add_network_acl(it.id, it.get_vpc())
+    network_acls.add_network_acl(it.region, it.id, it.get_vpc())
 
 
 def add_acl_entry(it: Resource) -> None:
@@ -167,7 +172,7 @@ def add_acl_entry(it: Resource) -> None:
         entry["PortRange"] = {
             name: _read_number(it, value, f"PortRange.{name}") for name, value in ports.items()
         }
-    it.region.add_acl_entry(acl_id, entry)
+    network_acls.add_acl_entry(it.region, acl_id, entry)
 
 
 def associate_acl(it: Resource) -> None:
@@ -176,7 +181,7 @@ def associate_acl(it: Resource) -> None:
     subnet_id = it.get_id_of("SubnetId", "subnet")
     if vpc_id := it.region.find_vpc_id("DescribeNetworkAcls", "NetworkAclId", acl_id):
         it.mark_doubt(vpc_id)
-    it.region.associate_network_acl(acl_id, subnet_id)
+    network_acls.associate_network_acl(it.region, acl_id, subnet_id)
 
 
 def add_endpoint(it: Resource) -> None:
@@ -200,7 +205,7 @@ def add_endpoint(it: Resource) -> None:
         row["DnsOptions"] = _read_dns_options(it.get("DnsOptions"))
     if not any(row.get(name) for name in ("ServiceName", *TEXTS[3:])):
         it.fail("ServiceName", "expected a service, resource configuration or service network")
-    it.region.add_endpoint(it.id, vpc_id, it.address, row)
+    endpoints.add_endpoint(it.region, it.id, vpc_id, it.address, row)
 
 
 def _read_dns_options(options: Any) -> Any:
@@ -242,7 +247,7 @@ def add_service(it: Resource) -> None:
         row["SupportedRegions"] = [
             each if isinstance(each, Mapping) else {"Region": each} for each in regions
         ]
-    it.region.add_endpoint_service(it.id, row)
+    endpoint_services.add_endpoint_service(it.region, it.id, row)
 
 
 def allow_principals(it: Resource) -> None:
@@ -259,4 +264,6 @@ def allow_principals(it: Resource) -> None:
         why = f"AllowedPrincipals of {it.address} is {unknown.what}"
         it.region.mark_unknown(service_id, ServiceFacet.PERMISSIONS, why)
     elif isinstance(principals, list):
-        it.region.allow_principals(service_id, [str(each) for each in principals])
+        endpoint_services.allow_principals(
+            it.region, service_id, [str(each) for each in principals]
+        )

@@ -17,9 +17,10 @@ from posture_cli.plan.cloudformation_ids import (
     NAMED,
     Named,
 )
-from posture_cli.plan.intrinsics import IntrinsicEvaluator, StackContext, find_unknown
-from posture_cli.plan.rows import PlannedRegion, Row, Unknown, make_symbol
+from posture_cli.plan.intrinsics import IntrinsicEvaluator, StackContext
+from posture_cli.plan.rows import PlannedRegion, Row
 from posture_cli.plan.template import Template
+from posture_cli.plan.values import Unknown, find_unknown, make_symbol
 
 NESTED = "AWS::CloudFormation::Stack"
 NO_ACCOUNT = "000000000000"  # stands for an account that is not known; no account has it

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from posture.model.network import Facet
-from posture_cli.plan.rows import PlannedRegion, Unknown
+from posture_cli.plan.resources import routes, vpcs
+from posture_cli.plan.rows import PlannedRegion
 from posture_cli.plan.terraform_plan import Instance
+from posture_cli.plan.values import Unknown
 
 READ = "read the Region with --live or --from"
 ROWS = (
@@ -59,7 +61,9 @@ def _add_other(region: PlannedRegion, vpc_id: str, data: Instance | None) -> Non
             **({"CidrBlock": cidr} if cidr else {}),
         }
     )
-    region.set_dns(vpc_id, values.get("enable_dns_support"), values.get("enable_dns_hostnames"))
+    vpcs.set_dns(
+        region, vpc_id, values.get("enable_dns_support"), values.get("enable_dns_hostnames")
+    )
     why = f"the plan does not manage {vpc_id}, and others may have changed it; {READ}"
     for facet in PLACES:
         region.mark_unknown(vpc_id, facet, why)
@@ -81,10 +85,12 @@ def _complete_main_table(region: PlannedRegion, vpc: Instance) -> None:
     if region.find("DescribeRouteTables", "RouteTableId", table_id) is None:
         if not subnets - {link.get("SubnetId") for link in links}:
             return
-        region.add_route_table(table_id, vpc_id)
+        routes.add_route_table(region, table_id, vpc_id)
         unknown = Unknown(f"not in the plan; {READ}")
-        region.add_route(table_id, {"DestinationCidrBlock": unknown}, {"GatewayId": unknown})
-    region.associate_route_table(table_id, f"rtbassoc-{table_id}-main", main=True)
+        routes.add_route(
+            region, table_id, {"DestinationCidrBlock": unknown}, {"GatewayId": unknown}
+        )
+    routes.associate_route_table(region, table_id, f"rtbassoc-{table_id}-main", main=True)
 
 
 def _first_text(instance: Instance, names: Iterable[str]) -> str:

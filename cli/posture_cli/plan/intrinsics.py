@@ -19,8 +19,8 @@ from typing import Any
 from posture.model.service_names import get_partition
 from posture_cli.failure import CommandError
 from posture_cli.plan.cloudformation_ids import PARAMETER_KINDS
-from posture_cli.plan.rows import Unknown, make_symbol
 from posture_cli.plan.template import SUBSTITUTION, Template
+from posture_cli.plan.values import Unknown, find_unknown, make_symbol
 
 DYNAMIC_REFERENCE = re.compile(r"\{\{resolve:([^}]+)\}\}")
 SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
@@ -386,14 +386,6 @@ class Zones(Unknown):
     subnets in some zones, not all of them, so a position names a zone but not which.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html
     """
-
-
-def find_unknown(value: Any) -> Unknown | None:
-    """Find an unknown in a value, however deep."""
-    if isinstance(value, Unknown):
-        return value
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return next((found for each in parts if (found := find_unknown(each))), None)
 
 
 def _to_text(value: Any) -> str:

@@ -21,7 +21,8 @@ from posture_cli.plan.overlay import (
 )
 from posture_cli.plan.planned import PlannedChange
 from posture_cli.plan.possible import is_possible
-from posture_cli.plan.rows import PlannedRegion, make_symbol
+from posture_cli.plan.resources import endpoints
+from posture_cli.plan.rows import PlannedRegion
 from posture_cli.plan.terraform_endpoints import read_catalogue
 from posture_cli.plan.terraform_ids import find_own_kind
 from posture_cli.plan.terraform_mapping import add_instances, is_unknown_type
@@ -29,6 +30,7 @@ from posture_cli.plan.terraform_plan import Instance, TerraformPlan
 from posture_cli.plan.terraform_references import Choice, Resolver
 from posture_cli.plan.terraform_regions import ProviderRegion, find_regions
 from posture_cli.plan.unassigned import assign
+from posture_cli.plan.values import make_symbol
 from posture_cli.recorded.region import MissingRows, RecordedRegion
 
 ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
@@ -152,7 +154,7 @@ class _RegionPlanner:
         add_instances(region, resolver, instances, removed)
         if not self._base:
             complete_existing(region, instances)
-        region.complete()
+        endpoints.complete_endpoints(region)
         _name_lists(region)
         check_stand_ins(region)
         if not (base or self._at.account_known):

@@ -7,10 +7,11 @@ https://registry.terraform.io/providers/hashicorp/awscc/latest/docs
 from __future__ import annotations
 
 from posture.model.network import Facet
-from posture_cli.plan.rows import Unknown
+from posture_cli.plan.resources import security_groups
 from posture_cli.plan.terraform_endpoints import add_endpoint, allow_principals
 from posture_cli.plan.terraform_security import read_split
 from posture_cli.plan.terraform_values import Values
+from posture_cli.plan.values import Unknown
 
 DIRECTIONS = {"security_group_ingress": False, "security_group_egress": True}
 
@@ -21,7 +22,7 @@ def add_group(values: Values) -> None:
         return
     name = values.get("group_name")
     shown = name if isinstance(name, str) else values.address
-    values.region.add_security_group(values.id, vpc_id, shown)
+    security_groups.add_security_group(values.region, values.id, vpc_id, shown)
     for attribute, egress in DIRECTIONS.items():
         rules = values.blocks(attribute)
         if isinstance(rules, Unknown):
@@ -30,10 +31,10 @@ def add_group(values: Values) -> None:
             continue
         listed = list(rules)
         if listed or not egress:
-            values.region.clear_group_rules(values.id, egress=egress)
+            security_groups.clear_group_rules(values.region, values.id, egress=egress)
         for rule in listed:
             for permission in read_split(rule):
-                values.region.add_group_rule(values.id, permission, egress=egress)
+                security_groups.add_group_rule(values.region, values.id, permission, egress=egress)
 
 
 def add_vpc_endpoint(values: Values) -> None:

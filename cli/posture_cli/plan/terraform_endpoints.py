@@ -9,10 +9,12 @@ from typing import Any
 
 from posture.model.endpoint_service import ServiceFacet
 from posture.model.network import Facet
-from posture_cli.plan.rows import Row, Unknown
+from posture_cli.plan.resources import endpoint_services, endpoints
+from posture_cli.plan.rows import Row
 from posture_cli.plan.terraform_documents import build_document
 from posture_cli.plan.terraform_plan import Instance
 from posture_cli.plan.terraform_values import Values, as_row
+from posture_cli.plan.values import Unknown
 
 ENDPOINTS = "DescribeVpcEndpoints"
 SERVICES = "DescribeVpcEndpointServiceConfigurations"
@@ -68,7 +70,7 @@ def add_endpoint(values: Values, policy: str = "policy") -> None:
         ]
     if not values.instance.new and isinstance(known := values.raw("network_interface_ids"), list):
         row["NetworkInterfaceIds"] = [each for each in known if isinstance(each, str)]
-    values.region.add_endpoint(values.id, vpc_id, values.address, row)
+    endpoints.add_endpoint(values.region, values.id, vpc_id, values.address, row)
 
 
 def _read_service_name(values: Values) -> Any:
@@ -187,14 +189,14 @@ def add_service(values: Values) -> None:
     )
     if values.get("remote_access_enabled") is False:
         row["RemoteAccessEnabled"] = False
-    values.region.add_endpoint_service(service_id, row)
+    endpoint_services.add_endpoint_service(values.region, service_id, row)
     allow_principals(values, service_id, values.texts("allowed_principals"))
 
 
 def allow_principals(values: Values, service_id: str, principals: list[Any]) -> None:
     """Allow principals; one that is not known leaves the service's permissions unknown."""
     known = [each for each in principals if isinstance(each, str)]
-    values.region.allow_principals(service_id, known)
+    endpoint_services.allow_principals(values.region, service_id, known)
     if len(known) != len(principals):
         why = f"a principal of {values.address} is not known"
         values.region.mark_unknown(service_id, ServiceFacet.PERMISSIONS, why)
@@ -206,7 +208,7 @@ def allow_principal(values: Values) -> None:
     if not isinstance(service_id, str):
         return
     principal = values.get("principal_arn")
-    before = values.region.list_principals(service_id)
+    before = endpoint_services.list_principals(values.region, service_id)
     allow_principals(values, service_id, [*before, principal])
 
 
@@ -214,9 +216,11 @@ def disallow_principal(values: Values) -> None:
     """Disallow a principal whose resource the plan destroys or replaces."""
     service_id = values.ref("vpc_endpoint_service_id", "endpoint-service")
     if isinstance(service_id, str):
-        kept = values.region.list_principals(service_id)
+        kept = endpoint_services.list_principals(values.region, service_id)
         principal = values.get("principal_arn")
-        values.region.allow_principals(service_id, [each for each in kept if each != principal])
+        endpoint_services.allow_principals(
+            values.region, service_id, [each for each in kept if each != principal]
+        )
 
 
 def read_catalogue(instance: Instance) -> Row | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 
-from posture_cli.plan.rows import make_symbol
+from posture_cli.plan.values import make_symbol
 
 GATEWAY = "gateway"  # an internet or virtual private gateway, or another that GatewayId names
 POLICY = "policy"  # the JSON of a policy document, not an id

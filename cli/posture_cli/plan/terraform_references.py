@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from posture_cli.plan.rows import Unknown
 from posture_cli.plan.terraform_ids import (
     DEFAULT_SUFFIXES,
     GATEWAY,
@@ -35,6 +34,7 @@ from posture_cli.plan.terraform_plan import (
     TerraformPlan,
     group_by_block,
 )
+from posture_cli.plan.values import Unknown
 
 NAMED = 4  # resources that a sentence names
 Path = tuple[str | int, ...]  # to a value in an instance's values

@@ -7,9 +7,10 @@ from typing import Any
 
 from posture.model.network import Facet
 from posture_cli.plan.ipv6_blocks import choose_stand_in, choose_subnet_stand_in
-from posture_cli.plan.rows import Unknown, make_symbol
+from posture_cli.plan.resources import prefix_lists, routes, subnets, vpcs
 from posture_cli.plan.terraform_ids import GATEWAY
 from posture_cli.plan.terraform_values import Values
+from posture_cli.plan.values import Unknown, make_symbol
 
 # The attribute of each target of a route: its kind of id, and EC2's member.
 TARGETS: Mapping[str, tuple[str, str]] = {
@@ -47,7 +48,8 @@ def add_vpc(values: Values) -> None:
     ipv6 = values.get("ipv6_cidr_block")
     if values.get("assign_generated_ipv6_cidr_block") is True and not isinstance(ipv6, str):
         ipv6 = choose_stand_in(region) if values.instance.new else Unknown("assigned by EC2")
-    region.add_vpc(
+    vpcs.add_vpc(
+        region,
         vpc_id,
         values.address,
         values.get("cidr_block", Unknown("assigned by IPAM") if values.instance.new else None),
@@ -57,7 +59,7 @@ def add_vpc(values: Values) -> None:
         tags=values.tags(),
     )
     if isinstance(options := values.raw("dhcp_options_id"), str) and options:
-        region.associate_dhcp_options(options, vpc_id)
+        vpcs.associate_dhcp_options(region, options, vpc_id)
 
 
 def _add_existing(values: Values) -> None:
@@ -83,7 +85,7 @@ def add_vpc_cidr(values: Values) -> None:
     unknown = Unknown("assigned by IPAM or EC2")
     cidr = values.get("cidr_block") or values.get("ipv6_cidr_block") or unknown
     if vpc_id := values.vpc():
-        values.region.add_cidr(vpc_id, cidr, values.address)
+        vpcs.add_cidr(values.region, vpc_id, cidr, values.address)
 
 
 def add_subnet(values: Values) -> None:
@@ -97,7 +99,8 @@ def add_subnet(values: Values) -> None:
         ipv6 = Unknown("assigned by EC2")
     if isinstance(ipv6, Unknown):
         ipv6 = choose_subnet_stand_in(values.region, vpc_id) or ipv6
-    values.region.add_subnet(
+    subnets.add_subnet(
+        values.region,
         values.id,
         vpc_id,
         values.address,
@@ -111,7 +114,7 @@ def add_subnet(values: Values) -> None:
 
 def add_dhcp_options(values: Values) -> None:
     """Add a DHCP option set."""
-    values.region.add_dhcp_options(values.id, values.texts("domain_name_servers"))
+    vpcs.add_dhcp_options(values.region, values.id, values.texts("domain_name_servers"))
 
 
 def associate_dhcp_options(values: Values) -> None:
@@ -120,7 +123,7 @@ def associate_dhcp_options(values: Values) -> None:
     if not (vpc_id := values.vpc()):
         return
     if isinstance(options, str):
-        values.region.associate_dhcp_options(options, vpc_id)
+        vpcs.associate_dhcp_options(values.region, options, vpc_id)
     else:
         values.region.mark_unknown(vpc_id, Facet.DHCP_OPTIONS, f"{values.address} is not known")
 
@@ -129,7 +132,7 @@ def add_prefix_list(values: Values) -> None:
     """Add a customer-managed prefix list."""
     blocks = values.blocks("entry") if values.raw("entry") is not None else values.blocks("entries")
     cidrs = blocks if isinstance(blocks, Unknown) else [each.get("cidr") for each in blocks]
-    values.region.add_prefix_list(values.id, cidrs)
+    prefix_lists.add_prefix_list(values.region, values.id, cidrs)
 
 
 def add_prefix_list_entry(values: Values) -> None:
@@ -137,14 +140,14 @@ def add_prefix_list_entry(values: Values) -> None:
     cidr = values.get("cidr")
     list_id = values.ref("prefix_list_id", "prefix-list")
     if isinstance(list_id, str):
-        values.region.add_prefix_list_entry(list_id, cidr)
+        prefix_lists.add_prefix_list_entry(values.region, list_id, cidr)
 
 
 def add_route_table(values: Values) -> None:
     """Add a route table with its inline routes."""
     if not (vpc_id := values.vpc()):
         return
-    values.region.add_route_table(values.id, vpc_id)
+    routes.add_route_table(values.region, values.id, vpc_id)
     _add_inline_routes(values, values.id)
 
 
@@ -158,21 +161,25 @@ def adopt_main_table(values: Values) -> None:
     if not vpc_id:
         return
     if values.region.find("DescribeRouteTables", "RouteTableId", table_id) is None:
-        values.region.add_route_table(table_id, vpc_id)
-        values.region.associate_route_table(table_id, f"rtbassoc-{table_id}-main", main=True)
+        routes.add_route_table(values.region, table_id, vpc_id)
+        routes.associate_route_table(
+            values.region, table_id, f"rtbassoc-{table_id}-main", main=True
+        )
     _add_inline_routes(values, table_id)
 
 
 def _add_inline_routes(values: Values, table_id: str) -> None:
-    routes = values.blocks("route")
-    if isinstance(routes, Unknown):
-        values.region.add_route(table_id, {"DestinationCidrBlock": routes}, {"GatewayId": routes})
+    blocks = values.blocks("route")
+    if isinstance(blocks, Unknown):
+        routes.add_route(
+            values.region, table_id, {"DestinationCidrBlock": blocks}, {"GatewayId": blocks}
+        )
     else:
-        for route in routes:
+        for route in blocks:
             _add_route(route, table_id)
     gateways = values.refs("propagating_vgws", "virtual-private-gateway")
     for gateway in gateways if isinstance(gateways, list) else ():
-        values.region.propagate_routes(table_id, gateway)
+        routes.propagate_routes(values.region, table_id, gateway)
 
 
 def add_route(values: Values) -> None:
@@ -191,11 +198,11 @@ def remove_route(values: Values) -> None:
     if isinstance(table_id, str) and not any(
         isinstance(it, Unknown) for it in destination.values()
     ):
-        values.region.remove_route(table_id, destination)
+        routes.remove_route(values.region, table_id, destination)
 
 
 def _add_route(values: Values, table_id: str) -> None:
-    values.region.add_route(table_id, read_destination(values), _read_target(values))
+    routes.add_route(values.region, table_id, read_destination(values), _read_target(values))
 
 
 def read_destination(values: Values) -> Mapping[str, str | Unknown]:
@@ -237,7 +244,8 @@ def associate_route_table(values: Values) -> None:
         return
     link = make_symbol("route-table", f"{values.address}").replace("rtb-", "rtbassoc-", 1)
     own = values.raw("id")
-    values.region.associate_route_table(
+    routes.associate_route_table(
+        values.region,
         table_id,
         own if isinstance(own, str) and own else link,
         subnet_id=subnet_id,
@@ -249,7 +257,9 @@ def associate_main_table(values: Values) -> None:
     """Make a route table the main one of a VPC."""
     table_id = values.ref("route_table_id", "route-table")
     if isinstance(table_id, str):
-        values.region.associate_route_table(table_id, f"rtbassoc-{table_id}-main", main=True)
+        routes.associate_route_table(
+            values.region, table_id, f"rtbassoc-{table_id}-main", main=True
+        )
     else:
         _doubt_tables(values)
 
@@ -261,7 +271,8 @@ def add_nat_gateway(values: Values) -> None:
     if not vpc_id:
         return
     kind = values.get("connectivity_type", "public")
-    values.region.add_nat_gateway(
+    routes.add_nat_gateway(
+        values.region,
         values.id,
         vpc_id,
         subnet_id if isinstance(subnet_id, str) else None,
@@ -274,7 +285,7 @@ def propagate_routes(values: Values) -> None:
     table_id = values.ref("route_table_id", "route-table")
     gateway = values.ref("vpn_gateway_id", "virtual-private-gateway")
     if isinstance(table_id, str) and isinstance(gateway, str):
-        values.region.propagate_routes(table_id, gateway)
+        routes.propagate_routes(values.region, table_id, gateway)
 
 
 def add_network_interface(values: Values) -> None:
@@ -284,8 +295,12 @@ def add_network_interface(values: Values) -> None:
     addresses = [each for each in values.texts("private_ips") if isinstance(each, str)]
     if isinstance(subnet_id, str):
         settings: dict[str, Any] = {"addresses": addresses} if addresses else {}
-        values.region.add_network_interface(
-            values.id, subnet_id, groups if isinstance(groups, list) else (), **settings
+        subnets.add_network_interface(
+            values.region,
+            values.id,
+            subnet_id,
+            groups if isinstance(groups, list) else (),
+            **settings,
         )
 
 
@@ -298,7 +313,8 @@ def add_instance(values: Values) -> None:
         return
     address = values.raw("private_ip")
     settings: dict[str, Any] = {"addresses": [address]} if isinstance(address, str) else {}
-    values.region.add_network_interface(
+    subnets.add_network_interface(
+        values.region,
         known if isinstance(known, str) else make_symbol("network-interface", values.address),
         subnet_id,
         groups if isinstance(groups, list) else (),
@@ -315,11 +331,11 @@ def remove_prefix_list_entry(values: Values) -> None:
     """Remove an entry that the plan destroys or replaces."""
     list_id, cidr = values.ref("prefix_list_id", "prefix-list"), values.get("cidr")
     if isinstance(list_id, str) and isinstance(cidr, str):
-        values.region.remove_prefix_list_entry(list_id, cidr)
+        prefix_lists.remove_prefix_list_entry(values.region, list_id, cidr)
 
 
 def restore_main_table(values: Values) -> None:
     """Make the former main table main again, as the provider does when it destroys."""
     former = values.raw("original_route_table_id")
     if isinstance(former, str) and former:
-        values.region.associate_route_table(former, f"rtbassoc-{former}-main", main=True)
+        routes.associate_route_table(values.region, former, f"rtbassoc-{former}-main", main=True)

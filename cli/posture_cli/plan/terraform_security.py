@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from posture.model.network import Facet
-from posture_cli.plan.rows import PlannedRegion, Row, Unknown
+from posture_cli.plan.resources import network_acls, security_groups
+from posture_cli.plan.rows import PlannedRegion, Row
 from posture_cli.plan.terraform_values import Values
+from posture_cli.plan.values import Unknown
 
 ALL = "-1"
 # EC2 returns names for these protocols of security groups, and numbers for those of ACLs.
@@ -22,7 +24,7 @@ def add_group(values: Values) -> None:
         return
     name = values.get("name")
     shown = name if isinstance(name, str) else values.address
-    values.region.add_security_group(values.id, vpc_id, shown)
+    security_groups.add_security_group(values.region, values.id, vpc_id, shown)
     _set_rules(values, values.id)
 
 
@@ -34,20 +36,20 @@ def adopt_default_group(values: Values) -> None:
     found = next(default, None)
     group_id = found["GroupId"] if found else values.id
     if vpc_id and found is None:
-        values.region.add_security_group(group_id, vpc_id, "default")
+        security_groups.add_security_group(values.region, group_id, vpc_id, "default")
     _set_rules(values, group_id)
 
 
 def _set_rules(values: Values, group_id: str) -> None:
     for name, egress in DIRECTIONS.items():
-        values.region.clear_group_rules(group_id, egress=egress)
+        security_groups.clear_group_rules(values.region, group_id, egress=egress)
         rules = values.blocks(name)
         if isinstance(rules, Unknown):
             _doubt(values.region, group_id, rules)
             continue
         for rule in rules:
             for permission in _read_inline(rule, group_id):
-                values.region.add_group_rule(group_id, permission, egress=egress)
+                security_groups.add_group_rule(values.region, group_id, permission, egress=egress)
 
 
 def _read_inline(rule: Values, group_id: str) -> Iterator[Row]:
@@ -144,7 +146,7 @@ def add_rule(values: Values) -> None:
     """Add the permissions of a rule resource to its group."""
     for group, permission, egress in list_rules(values):
         if isinstance(group, str):
-            values.region.add_group_rule(group, permission, egress=egress)
+            security_groups.add_group_rule(values.region, group, permission, egress=egress)
         else:
             _doubt_all(values, Facet.SECURITY_GROUPS, "security group")
 
@@ -153,7 +155,7 @@ def remove_rule(values: Values) -> None:
     """Remove the permissions of a rule resource that the plan destroys or replaces."""
     for group, permission, egress in list_rules(values):
         if isinstance(group, str):
-            values.region.remove_group_rule(group, permission, egress=egress)
+            security_groups.remove_group_rule(values.region, group, permission, egress=egress)
 
 
 def _doubt(region: PlannedRegion, group_id: str, unknown: Unknown) -> None:
@@ -171,7 +173,7 @@ def add_acl(values: Values) -> None:
     """Add a network ACL with its inline entries and subnets."""
     if not (vpc_id := values.vpc()):
         return
-    values.region.add_network_acl(values.id, vpc_id)
+    network_acls.add_network_acl(values.region, values.id, vpc_id)
     _set_entries(values, values.id)
     _associate_subnets(values, values.id)
 
@@ -185,10 +187,12 @@ def adopt_default_acl(values: Values) -> None:
     if not vpc_id:
         return
     known = region.find("DescribeNetworkAcls", "NetworkAclId", acl_id)
-    row = known or region.add_network_acl(acl_id, vpc_id, default=True)
+    row = known or network_acls.add_network_acl(region, acl_id, vpc_id, default=True)
     for entry in list(row["Entries"]):
         if entry["RuleNumber"] < FINAL:
-            region.remove_acl_entry(acl_id, entry["RuleNumber"], egress=entry["Egress"])
+            network_acls.remove_acl_entry(
+                region, acl_id, entry["RuleNumber"], egress=entry["Egress"]
+            )
     _set_entries(values, acl_id)
     if known is None:  # of a VPC that exists: subnets without another ACL have this one
         taken = {
@@ -198,7 +202,7 @@ def adopt_default_acl(values: Values) -> None:
         }
         for subnet in region.rows["DescribeSubnets"]:
             if subnet["VpcId"] == vpc_id and subnet["SubnetId"] not in taken:
-                region.associate_network_acl(acl_id, subnet["SubnetId"])
+                network_acls.associate_network_acl(region, acl_id, subnet["SubnetId"])
     _associate_subnets(values, acl_id)
 
 
@@ -214,7 +218,9 @@ def _set_entries(values: Values, acl_id: str) -> None:
             values.region.mark_unknown(vpc_id, Facet.NETWORK_ACLS, why)
             continue
         for each in entries:
-            values.region.add_acl_entry(acl_id, _read_entry(each, egress, "rule_no", "action"))
+            network_acls.add_acl_entry(
+                values.region, acl_id, _read_entry(each, egress, "rule_no", "action")
+            )
 
 
 def _read_entry(values: Values, egress: bool, number: str, action: str) -> Row:
@@ -242,7 +248,7 @@ def _associate_subnets(values: Values, acl_id: str) -> None:
         values.region.mark_unknown(vpc_id, Facet.NETWORK_ACLS, why)
         return
     for each in subnets:
-        values.region.associate_network_acl(acl_id, each)
+        network_acls.associate_network_acl(values.region, acl_id, each)
 
 
 def _read_rule(values: Values) -> Row:
@@ -255,7 +261,7 @@ def add_entry(values: Values) -> None:
     """Add the entry of its own resource to an ACL."""
     acl_id = values.ref("network_acl_id", "network-acl")
     if isinstance(acl_id, str):
-        values.region.add_acl_entry(acl_id, _read_rule(values))
+        network_acls.add_acl_entry(values.region, acl_id, _read_rule(values))
     else:
         _doubt_all(values, Facet.NETWORK_ACLS, "network ACL")
 
@@ -265,7 +271,9 @@ def remove_entry(values: Values) -> None:
     acl_id = values.ref("network_acl_id", "network-acl")
     row = _read_rule(values)
     if isinstance(acl_id, str) and isinstance(row["RuleNumber"], int):
-        values.region.remove_acl_entry(acl_id, row["RuleNumber"], egress=bool(row["Egress"]))
+        network_acls.remove_acl_entry(
+            values.region, acl_id, row["RuleNumber"], egress=bool(row["Egress"])
+        )
 
 
 def associate_acl(values: Values) -> None:
@@ -273,6 +281,6 @@ def associate_acl(values: Values) -> None:
     acl_id = values.ref("network_acl_id", "network-acl")
     subnet_id = values.ref("subnet_id", "subnet")
     if isinstance(acl_id, str) and isinstance(subnet_id, str):
-        values.region.associate_network_acl(acl_id, subnet_id)
+        network_acls.associate_network_acl(values.region, acl_id, subnet_id)
     else:
         _doubt_all(values, Facet.NETWORK_ACLS, "subnet or network ACL")

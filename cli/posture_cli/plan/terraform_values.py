@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from posture_cli.plan.rows import PlannedRegion, Row, Unknown
+from posture_cli.plan.rows import PlannedRegion, Row
 from posture_cli.plan.terraform_plan import NOT_KNOWN, Instance
 from posture_cli.plan.terraform_references import Path, Resolver, find_value
+from posture_cli.plan.values import Unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import ip_network
 
-from posture_cli.plan.rows import UNASSIGNED, PlannedRegion, Row
+from posture_cli.plan.rows import PlannedRegion, Row
 from posture_cli.plan.terraform_references import Choice
+from posture_cli.plan.values import UNASSIGNED
 
 ADDRESSES, ZONES = "the addresses of new network interfaces", "the zones of new subnets"
 FIRST, LAST = 4, -2  # https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html

@@ -6,8 +6,8 @@ import pytest
 
 from posture_cli.failure import CommandError
 from posture_cli.plan.intrinsics import IntrinsicEvaluator, StackContext
-from posture_cli.plan.rows import Unknown
 from posture_cli.plan.template import parse_template
+from posture_cli.plan.values import Unknown
 
 TEMPLATE = {
     "Parameters": {

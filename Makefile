@@ -65,8 +65,8 @@ faults: $(DEV) ## inject every fault into every AWS call, and into STORIES=100 r
 
 nightly: SEED := $(shell date +%Y%m%d)
 nightly: $(DEV) ## try new examples of all properties and 300 fault stories, from a seed that changes daily
-	RANDOM_EXAMPLES=1 $(BIN)/pytest tests/unit tests/integration -q -m hypothesis --hypothesis-seed=$(SEED)
-	$(MAKE) faults STORIES=300 SEED=$(SEED)
+	RANDOM_EXAMPLES=1 $(BIN)/pytest tests/unit tests/integration -q -m hypothesis --hypothesis-seed=$(SEED); \
+	  properties=$$?; $(MAKE) faults STORIES=300 SEED=$(SEED) && exit $$properties
 
 mutants: $(DEV) ## plant faults in the pure core, each of which the tests must notice
 	$(BIN)/python tests/mutation/run.py

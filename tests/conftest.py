@@ -2,7 +2,9 @@
 
 import os
 import tempfile
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 from quick_emulator import quicken
@@ -17,3 +19,13 @@ RANDOM = os.environ.get("RANDOM_EXAMPLES") or os.environ.get("FAULT_STORIES")
 settings.register_profile("repeatable", deadline=None, derandomize=not RANDOM)
 settings.load_profile("repeatable")
 quicken()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say how to repeat a property that failed with new examples; the seed is that of each test."""
+    seed = config.getoption("hypothesis_seed", None)
+    if "RANDOM_EXAMPLES" not in os.environ or seed is None:
+        return
+    for each in terminalreporter.stats.get("failed", []):
+        again = f"RANDOM_EXAMPLES=1 pytest '{each.nodeid}' --hypothesis-seed={seed}"
+        terminalreporter.write_line(f"again: {again}")

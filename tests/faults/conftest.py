@@ -1,6 +1,7 @@
 """Credentials for the emulator, and the report of what was struck."""
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -38,7 +39,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     write = terminalreporter.write_line
     terminalreporter.section("faults")
     runs = ", ".join(f"{number} {name}" for name, number in sorted(counted.runs.items()))
-    write(f"{counted.runs.total()} invocations ({runs})")
+    write(f"{counted.runs.total()} invocations ({runs}) made {counted.calls} calls")
     places = {(run, call) for run, call, _ in counted.points}
     write(
         f"{counted.points.total()} faults struck {len(places)} calls in {len(counted.points)} ways"
@@ -48,6 +49,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         by_fault[str(fault)] += number
     for name, number in by_fault.most_common():
         write(f"  {number:6} {name}")
+    write("what became of them:")
+    for name, number in sorted(counted.ends.items()):
+        write(f"  {number:6} {name}")
+    used = time.process_time()
+    write(f"{used:.0f} s of processor, {1000 * used / counted.runs.total():.0f} ms an invocation")
     if stories := os.environ.get("FAULT_STORIES"):
         seed = config.getoption("hypothesis_seed", None)
         write(f"again: make faults STORIES={stories} SEED={seed}")

@@ -196,12 +196,18 @@ class Monitoring(RuleBasedStateMachine):
             if monitor.misled:
                 monitor.send_again(monitor.records)
                 monitor.drain()
+            ends = monitor.injector.ends
             if not self._lost and not monitor.region_misled:
                 assert_true_to_the_network(monitor, monitor.scopes())
+                ends["stories true by changes alone"] += 1
             monitor.settle()
             assert_true_to_the_network(monitor, monitor.scopes() | monitor.truth().keys())
             assert_history_replays(monitor)
             assert_reported_once(monitor)
+            reported = monitor.count_reported()
+            ends["stories true after a sweep"] += 1
+            ends["transitions reported"] += len(reported)
+            ends["transitions reported again"] += reported.total() - len(reported)
         finally:
             self._exits.close()
 

@@ -115,7 +115,9 @@ class Injector:
         self._runs: list[Run] = []
         self._answers: dict[Call, list[Json]] = {}
         self.runs: Counter[str] = Counter()
+        self.calls = 0
         self.points: Counter[tuple[str, str, Fault]] = Counter()
+        self.ends: Counter[str] = Counter()  # what became of runs, messages, alerts and stories
 
     def follow(self, events: Any) -> None:
         """Also inject faults into the clients with these events."""
@@ -133,10 +135,16 @@ class Injector:
         self.runs[run.name] += 1
         try:
             yield run
+            self.ends["invocations returned"] += 1
         except Killed:
             run.dead = True
+            self.ends["invocations were killed"] += 1
+        except Exception:
+            self.ends["invocations raised an error"] += 1
+            raise
         finally:
             self._runs.remove(run)
+            self.calls += len(run.calls)
             self.points.update(
                 (run.name, f"{run.calls[at].service}:{run.calls[at].name}", fault)
                 for at, fault in run.met.items()

@@ -163,8 +163,12 @@ class FaultyMonitor:
         if run.dead:
             self._evaluator = self._new_evaluator()  # a killed container is not used again
         for each in taken:
+            end = "changes done"
             if each.message_id in failed:
-                (self.dead if each.received >= MAX_RECEIVE_COUNT else self.queue).append(each)
+                dead = each.received >= MAX_RECEIVE_COUNT
+                (self.dead if dead else self.queue).append(each)
+                end = "changes to the dead-letter queue" if dead else "changes handed out again"
+            self.injector.ends[end] += 1
         return run
 
     def sweep(self, run: Run | None = None, member: RegionSweep | None = None) -> Run:
@@ -315,9 +319,13 @@ class FaultyMonitor:
         return self._read
 
     def _advance(self, batch: Sequence[Any], done: int) -> None:
+        ends = self.injector.ends
+        ends["stream records done"] += done
+        ends["stream records handed out again"] += len(batch) - done
         self._tries = 0 if done else self._tries + 1
         self._position += done
         if self._tries >= TRIES:
+            ends["stream records given up"] += len(batch)
             self.abandoned += batch
             self._position += len(batch)
             self._tries = 0

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(
 
 STACK = "posture"
 SECONDS = 60  # to wait for an alert, which takes about five
+SOON = {"Delay": 0.1, "MaxAttempts": 600}
 # The index is written in a transaction, whose puts need the permission of single ones.
 DENY_RESOURCE_INDEX = {
     "Version": "2012-10-17",
@@ -161,9 +162,7 @@ def test_a_deleted_stack_leaves_its_tables_to_a_new_one(aws: Deployed, tmp_path:
     assert group["retentionInDays"] == 30
     cloudformation = aws.create_client("cloudformation")
     cloudformation.delete_stack(StackName="again")
-    cloudformation.get_waiter("stack_delete_complete").wait(
-        StackName="again", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="again", WaiterConfig=SOON)
     left = {name: list_names(aws, name) - before[name] for name in RESOURCE_KINDS}
     retained = ("FindingsTableName", "HistoryTableName", "BaselineTableName")
     assert left.pop("tables") == {second[name] for name in retained}
@@ -207,10 +206,9 @@ def adopt_tables(aws: Deployed, stack: str, folder: Path) -> None:
         TemplateBody=(folder / "template.json").read_text(),
         ResourcesToImport=json.loads((folder / "resources.json").read_text()),
     )
-    soon = {"Delay": 1, "MaxAttempts": 60}
-    client.get_waiter("change_set_create_complete").wait(**change_set, WaiterConfig=soon)
+    client.get_waiter("change_set_create_complete").wait(**change_set, WaiterConfig=SOON)
     client.execute_change_set(**change_set)
-    client.get_waiter("stack_import_complete").wait(StackName=stack, WaiterConfig=soon)
+    client.get_waiter("stack_import_complete").wait(StackName=stack, WaiterConfig=SOON)
     found = client.describe_stack_resources(StackName=stack)["StackResources"]
     assert {it["LogicalResourceId"] for it in found} == {
         "Key",

@@ -24,6 +24,7 @@ def build_environment() -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_EC2_METADATA_DISABLED": "true",
         "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.1",  # its 5 seconds are for CloudFormation, not for an emulator
         "PYTHONUNBUFFERED": "1",
     }
 

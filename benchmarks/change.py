@@ -29,7 +29,7 @@ from synthetic_region import (
 )
 
 import posture.evaluation.changes
-import posture.evaluation.scope
+import posture.evaluation.rule_results
 from posture.changes.batch import parse_sqs_event
 from posture.ec2.observer import Observer
 from posture.evaluation.changes import Evaluator
@@ -44,7 +44,7 @@ PARTS: dict[str, tuple[Any, Callable[..., Any]]] = {
     "parse": (posture.evaluation.changes, parse_sqs_event),
     "resolve": (ScopeResolver, ScopeResolver.resolve),
     "read": (Observer, Observer.collect_vpc),
-    "evaluate": (posture.evaluation.scope, evaluate_context),
+    "evaluate": (posture.evaluation.rule_results, evaluate_context),
     "write": (Store, Store.record),
 }
 

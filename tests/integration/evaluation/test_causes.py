@@ -9,7 +9,7 @@ import pytest
 from monitor_stage import Stage
 from posture.attribution import verdicts
 from posture.baseline.document import BaselineDocument, Match, Override
-from posture.evaluation import recorder, scope
+from posture.evaluation import observed_scope, recorder, rule_results
 from posture.model.finding import Attribution, CauseKind, Finding, FindingStatus, Step
 from posture.model.scope import Scope
 from posture.rules.engine import evaluate_context
@@ -282,8 +282,8 @@ def test_an_upgrade_is_the_cause_of_what_it_judges_in_another_way(
 
     rules = {each.rule for each in stored}
     assert rules
-    monkeypatch.setattr(scope, "evaluate_context", judge)
-    monkeypatch.setattr(scope, "compute_code_digest", lambda: "next")
+    monkeypatch.setattr(rule_results, "evaluate_context", judge)
+    monkeypatch.setattr(observed_scope, "compute_code_digest", lambda: "next")
     monkeypatch.setattr(recorder, "compute_code_digest", lambda: "next")
     monkeypatch.setattr(verdicts, "evaluate_context", judge)
     watched.sweep()

@@ -273,7 +273,7 @@ def test_a_mistake_of_ours_about_one_vpc_holds_up_no_other(
             raise KeyError("unexpected")
         return evaluate_context(case)
 
-    monkeypatch.setattr("posture.evaluation.scope.evaluate_context", mistaken)
+    monkeypatch.setattr("posture.evaluation.rule_results.evaluate_context", mistaken)
     evaluated = stage.evaluate(
         attribute_change(stage.network.bare) | {"eventID": "other"},
         attribute_change(stage.network.vpc),

@@ -35,7 +35,7 @@ def test_the_record_of_a_random_history_is_true(seed: int, monkeypatch: pytest.M
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     # Remediations are proven elsewhere; here they would take most of the time.
-    monkeypatch.setattr("posture.evaluation.scope.RuleResults.prove", lambda _, steps: steps)
+    monkeypatch.setattr("posture.evaluation.rule_results.RuleResults.prove", lambda _, steps: steps)
     with begin_history(seed) as history:
         history.run(CALLS)
         rows = history.list_rows()

@@ -20,7 +20,8 @@ from organization_builders import (
 )
 from organization_stage import OrganizationStage
 from posture.evaluation.refresh import Refresher
-from posture.evaluation.scope import POLICY_RULES, ScopeEvaluator
+from posture.evaluation.rule_results import POLICY_RULES
+from posture.evaluation.scope import ScopeEvaluator
 from posture.lifecycle.diff import get_material
 from posture.model.finding import CauseKind
 from posture.model.network import Snapshot
@@ -314,9 +315,11 @@ def test_rules_that_read_no_changed_fact_keep_what_is_stored_of_them(
             asked.append(frozenset(rule.id for rule in set(VPC_RULES) - set(listed)))
             return evaluate_context(context, listed)
 
-        monkeypatch.setattr("posture.evaluation.scope.evaluate_context", watch)
+        monkeypatch.setattr("posture.evaluation.rule_results.evaluate_context", watch)
         if not keeps:
-            monkeypatch.setattr("posture.evaluation.scope._list_kept_rules", lambda *_: frozenset())
+            monkeypatch.setattr(
+                "posture.evaluation.rule_results.list_kept_rules", lambda *_: frozenset()
+            )
         stage.organization = empty_zone(intact)
         stage.survey()
         assert stage.refresh().dependents == len(SPOKES) + 1

@@ -10,7 +10,7 @@ import pytest
 
 from monitor_stage import ANY_ADDRESS, Stage
 from posture.baseline.document import BaselineDocument, Match, Override
-from posture.evaluation import scope as scope_module
+from posture.evaluation import observed_scope, rule_results
 from posture.model.waiver import Waiver
 from posture.rules.engine import evaluate_context
 from posture.rules.rule_catalogue import VPC_RULES
@@ -30,7 +30,7 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         vpc_ids.append(case.snapshot.vpc.id)
         return evaluate_context(case)
 
-    monkeypatch.setattr(scope_module, "evaluate_context", recording)
+    monkeypatch.setattr(rule_results, "evaluate_context", recording)
     return vpc_ids
 
 
@@ -188,13 +188,13 @@ def test_what_is_edited_by_hand_is_mended_within_a_day(stage: Stage) -> None:
 
 
 def _matrix(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(scope_module, "build_matrix_record", _fail)
+    patch.setattr(rule_results, "build_matrix_record", _fail)
 
 
 def _rule(patch: pytest.MonkeyPatch) -> None:
     first, *others = VPC_RULES
     broken = (replace(first, evaluate=_fail), *others)
-    patch.setattr(scope_module, "evaluate_context", partial(evaluate_context, rules=broken))
+    patch.setattr(rule_results, "evaluate_context", partial(evaluate_context, rules=broken))
 
 
 def _fail(*_: object) -> Any:
@@ -220,7 +220,7 @@ def test_a_snapshot_without_a_digest_is_evaluated(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, evaluated: list[str]
 ) -> None:
     """Where a digest cannot be computed, the scope is evaluated and recorded each time."""
-    monkeypatch.setattr(scope_module, "digest_snapshot", _fail)
+    monkeypatch.setattr(observed_scope, "digest_snapshot", _fail)
     stage.open_group()
     records = stage.taken()
     stage.evaluate(*records)

@@ -18,12 +18,8 @@ from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
 from posture.errors import describe_error
 from posture.evaluation.region_sweep import RegionSweep
-from posture.evaluation.scope import (
-    FIRST_POLICY_UNITS,
-    CostlyPoliciesError,
-    ScopeEvaluator,
-    ScopeResult,
-)
+from posture.evaluation.rule_results import FIRST_POLICY_UNITS, CostlyPoliciesError
+from posture.evaluation.scope import ScopeEvaluator, ScopeResult
 from posture.evaluation.scope_reading import ScopeReading
 from posture.evaluation.scope_resolver import ResolvedScopes, ScopeResolver
 from posture.evaluation.sweep_result import NO_TIME

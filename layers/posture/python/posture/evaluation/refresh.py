@@ -23,13 +23,8 @@ from posture.changes.batch import RejectedRecord
 from posture.errors import ConflictError, CorruptItemError, describe_error
 from posture.evaluation.batch import CAUGHT, EvaluationPorts
 from posture.evaluation.central_first import store_central_vpcs
-from posture.evaluation.scope import (
-    FIRST_POLICY_UNITS,
-    CostlyPoliciesError,
-    ProofAllowance,
-    ScopeEvaluator,
-    ScopeResult,
-)
+from posture.evaluation.rule_results import FIRST_POLICY_UNITS, CostlyPoliciesError, ProofAllowance
+from posture.evaluation.scope import ScopeEvaluator, ScopeResult
 from posture.evaluation.shared_facts import SharedFacts, read_links
 from posture.evaluation.sweep_result import NO_TIME, SweepResult
 from posture.lean_dataclass import dataclass

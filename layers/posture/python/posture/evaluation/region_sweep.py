@@ -22,14 +22,9 @@ from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot, VpcListing, measure_size
 from posture.errors import describe_error
 from posture.evaluation.missed_changes import MissedChanges
-from posture.evaluation.scope import (
-    FIRST_POLICY_UNITS,
-    CostlyPoliciesError,
-    ObservedScope,
-    ScopeEvaluator,
-    ScopeResult,
-    unchanged,
-)
+from posture.evaluation.observed_scope import ObservedScope
+from posture.evaluation.rule_results import FIRST_POLICY_UNITS, CostlyPoliciesError
+from posture.evaluation.scope import ScopeEvaluator, ScopeResult, unchanged
 from posture.evaluation.sweep_result import NO_TIME, SweepResult, merge_results
 from posture.lean_dataclass import dataclass
 from posture.lifecycle.diff import is_bad

@@ -91,6 +91,7 @@ class CaseEnumeration:
         self.variables = sorted(self.mentions.variables - keys.FIXED)
         self.named_actions = _list_named_actions(policy)
         self._services = self._list_all_services()
+        self._services_of: dict[object, tuple[str, ...]] = {}
 
     def _may_be_in(
         self, account: str, organization: str | None, options: Collection[str | None]
@@ -131,6 +132,15 @@ class CaseEnumeration:
         self, statement: Statement | None, caller: Caller, owner: ResourceOwner
     ) -> tuple[str, ...]:
         """Return the services whose requests a statement may allow; without one, all."""
+        of = (statement.policy, statement.number) if statement else None
+        known = of, caller.kind, owner.kind, owner.has_owner_keys  # the same for all accounts
+        if known not in self._services_of:
+            self._services_of[known] = self._select_services(statement, caller, owner)
+        return self._services_of[known]
+
+    def _select_services(
+        self, statement: Statement | None, caller: Caller, owner: ResourceOwner
+    ) -> tuple[str, ...]:
         found = self._services
         if statement and not statement.excludes_actions:
             named = [each.partition(":")[0].lower() for each in statement.actions]

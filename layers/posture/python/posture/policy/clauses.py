@@ -40,7 +40,7 @@ from posture.policy.template import (
 from posture.policy.tokens import match_text
 from posture.policy.value_tests import KeyValues, ValueTest
 
-FEW = 8  # principals that are evaluated again in each case
+FEW = 2  # principals that are evaluated again in each case
 ONLY_STARS = re.compile(r"\*+")
 
 
@@ -59,6 +59,11 @@ class ClauseEvaluator:
         self._tests: dict[tuple[int, int], ValueTest | Undecidable] = {}
         self._templates: dict[int, tuple[list[Template], list[Variable]]] = {}
         self._resolved: dict[object, tuple[list[Template], bool]] = {}
+        self._of_everything = {
+            each.number
+            for each in policy.statements
+            if any(ONLY_STARS.fullmatch(resource) for resource in each.resources)
+        }
 
     def evaluate(self, statement: Statement, case: RequestCase) -> list[ClauseResult]:
         """Return the results of all clauses that are not true; only [False] if one is false."""
@@ -101,7 +106,7 @@ class ClauseEvaluator:
 
     def _evaluate_resource(self, statement: Statement, case: RequestCase) -> ClauseResult:
         excludes = statement.excludes_resources
-        if any(ONLY_STARS.fullmatch(each) for each in statement.resources):
+        if statement.number in self._of_everything:
             return not excludes
         if not statement.resources:
             return excludes
@@ -161,6 +166,7 @@ class ClauseEvaluator:
             named = (part for parts in templates for part in parts if isinstance(part, Variable))
             self._templates[id(values)] = templates, list(dict.fromkeys(named))
         templates, variables = self._templates[id(values)]
+        self.budget.spend(2 * len(variables))
         known = {each: resolve_key(each.key, case) for each in variables}
         if OpenValue.DEFERRED in known.values():
             return None

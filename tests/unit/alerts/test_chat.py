@@ -71,6 +71,21 @@ def test_a_resolution_replies_to_the_opening_and_a_new_opening_does_not() -> Non
     assert threads[0] == threads[1] != threads[2]
 
 
+def test_a_resolved_finding_has_nothing_to_do() -> None:
+    """Its former remedy is no next step; the list of all findings is."""
+    state = apply_transitions({}, opened(verdict()))
+    last = find_caused_transitions(SCOPE, state, [], observed_at=at(5))
+    (more,) = notify(last)["content"]["nextSteps"]
+    assert "posture findings" in more
+
+
+def test_a_command_is_shown_as_slack_reads_it() -> None:
+    """Slack reads these three characters in code as well."""
+    command = "aws ec2 create-tags --tags 'Key=a,Value=<b> & c'"
+    content = notify(opened(verdict(command=command)))["content"]
+    assert "`aws ec2 create-tags --tags 'Key=a,Value=&lt;b&gt; &amp; c'`" in content["nextSteps"][0]
+
+
 @pytest.mark.parametrize(
     "hostile",
     ["<!channel>", "<@U012AB3CD>", "<https://evil.example|click>", "[click](https://evil.example)",

@@ -48,3 +48,21 @@ def test_a_propagated_route_comes_from_the_gateway_or_its_vpn_connections(
     """A VPN connection's call names no gateway; it can have propagated any such route."""
     call: Any = replace(change("e-1", *named), event_name=name)
     assert may_explain(call, _difference(origin), applied=False) is explained
+
+
+def test_a_vpc_is_changed_by_calls_that_have_its_field_only() -> None:
+    """A call on a DHCP options set may explain the VPC's servers, one on a tag may not."""
+    before = Snapshot(SCOPE, NOON, Vpc(SCOPE.subject, (), dhcp_options_id="dopt-1"))
+    after = replace(before, vpc=replace(before.vpc, dhcp_options_id="dopt-2"))
+    (difference,) = list_differences(before, after)
+    explained = {
+        name: may_explain(
+            replace(change("e-1", "dopt-2"), event_name=name), difference, applied=False
+        )
+        for name in ("AssociateDhcpOptions", "CreateTags", "CreateDhcpOptions")
+    }
+    assert explained == {
+        "AssociateDhcpOptions": True,
+        "CreateTags": False,
+        "CreateDhcpOptions": False,
+    }

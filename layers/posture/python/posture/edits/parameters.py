@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from posture.edits.edit import Edit
@@ -22,12 +23,18 @@ def build_parameters(edit: Edit) -> dict[str, Any]:
 
 
 def _list_members(structure: Any) -> Iterable[tuple[str, Any]]:
-    for each in fields(structure):
+    kind: Any = type(structure)
+    for each in _list_fields(kind):
         value = getattr(structure, each.name)
         if value is None or value in ((), ""):
             continue
         wrapper = each.metadata.get("member")
         yield name_member(each), {wrapper: value} if wrapper else _build(value)
+
+
+@cache
+def _list_fields(kind: Any) -> tuple[Field[Any], ...]:
+    return fields(kind)
 
 
 def _build(value: Any) -> Any:

@@ -6,7 +6,7 @@ The fields of the edit's class say which parameters the operation has and what t
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -41,7 +41,7 @@ def parse_request(operation: str, params: Mapping[str, Any]) -> Edit:
         MalformedRequestError: The operation or a parameter is not known, is missing or has another
             form than EC2 expects; the message names it.
     """
-    kind = find_kind(operation)
+    kind: Any = find_kind(operation)
     if kind is None:
         known = ", ".join(sorted((*OPERATIONS, *SHARED_OPERATIONS)))
         raise MalformedRequestError(f"{operation}: expected one of the operations {known}")
@@ -67,13 +67,22 @@ def name_parameter(field_name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in field_name.split("_"))
 
 
+@cache
 def name_member(member: Field[Any]) -> str:
     """Return the name of the parameter that a field holds, with the capitals of its service."""
     return str(member.metadata.get("name") or name_parameter(member.name))
 
 
-def _item_types(kind: type) -> set[Any]:
-    return {argument for hint in _hints(kind).values() for argument in get_args(hint)}
+@cache
+def list_members(kind: type) -> Mapping[str, Field[Any]]:
+    """List the fields of a structure that parameters of a request set, by the parameter's name."""
+    members = cast("Iterable[Field[Any]]", fields(kind))
+    return {name_member(each): each for each in members if each.metadata.get("parameter", True)}
+
+
+@cache
+def _item_types(kind: type) -> frozenset[Any]:
+    return frozenset(argument for hint in _hints(kind).values() for argument in get_args(hint))
 
 
 @cache
@@ -83,9 +92,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 def _read_members(kind: Any, params: Mapping[str, Any], place: str) -> Any:
     """Read the members of a structure; `place` is where it is, for errors."""
-    members = {
-        name_member(each): each for each in fields(kind) if each.metadata.get("parameter", True)
-    }
+    members = list_members(kind)
     for name in params:
         if name not in members and name not in WITHOUT_EFFECT:
             names = ", ".join(members)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from posture.lean_dataclass import dataclass
 from posture.lifecycle.bounds import RESOURCE, bound_verdict, truncate
@@ -24,6 +25,7 @@ from posture.model.finding import (
 )
 from posture.model.fingerprint import fingerprint
 from posture.model.instant import format_iso
+from posture.model.rule_ids import first_rule_id
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
 
@@ -35,6 +37,7 @@ BAD = {Status.FAIL: FindingStatus.OPEN, Status.UNKNOWN: FindingStatus.UNKNOWN}
 WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.PASS, Status.NOT_APPLICABLE)
 
 Findings = Mapping[str, Finding]  # by finding id
+_Subject = tuple[str, str]  # the rule's first id and the resource, which make a finding's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +130,17 @@ def find_transitions(
     Returns:
         The transitions, the most severe first. Their causes are unknown, except those of waivers.
     """
-    now = _by_finding(scope, verdicts)
+    now = _by_subject(verdicts)
+    known = {_get_subject(each.rule, each.resource): each for each in stored.values()}
     waivers = waivers or Waivers(scope, observed_at)
     evaluation = _Evaluation(scope, observed_at, waivers)
     undecided = _undecided_rules(scope.subject, now)
     steps: list[Transition] = []
-    for name, verdict in now.items():
-        if verdict.status in BAD and (step := evaluation.worsen(stored.get(name), verdict)):
+    for subject, verdict in now.items():
+        if verdict.status in BAD and (step := evaluation.worsen(known.get(subject), verdict)):
             steps.append(step)
-    for name, finding in stored.items():
-        better = now.get(name)
+    for subject, finding in known.items():
+        better = now.get(subject)
         if not is_bad(finding) or (better and better.status in BAD):
             continue
         if better or finding.rule not in undecided:
@@ -172,7 +176,8 @@ def digest_former_findings(
     former = [name for name, finding in stored.items() if finding.verdict_digest == ""]
     if not former:
         return {}
-    now = _by_finding(scope, verdicts)
+    named = _by_subject(verdicts).values()
+    now = {finding_id(scope, each.rule, truncate(each.resource, RESOURCE)): each for each in named}
     undecided = _undecided_rules(scope.subject, now)
     bad = {name for name, verdict in now.items() if verdict.status in BAD}
     return {
@@ -193,18 +198,22 @@ def apply_transitions(stored: Findings, steps: Iterable[Transition]) -> dict[str
     return {**stored, **{finding.id: finding for finding in lasting}}
 
 
-def _by_finding(scope: Scope, verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
+def _by_subject(verdicts: Iterable[Verdict]) -> dict[_Subject, Verdict]:
     """Bound the bad verdicts; of several by one rule on one resource, keep the worst.
 
     Of the others, which are most, only the status counts.
     """
-    worst: dict[str, Verdict] = {}
+    worst: dict[_Subject, Verdict] = {}
     for each in verdicts:
         verdict = bound_verdict(each) if each.status in BAD else each
-        name = finding_id(scope, verdict.rule, truncate(verdict.resource, RESOURCE))
-        known = worst.get(name)
-        worst[name] = min(known, verdict, key=_badness) if known else verdict
+        subject = _get_subject(verdict.rule, truncate(verdict.resource, RESOURCE))
+        known = worst.get(subject)
+        worst[subject] = min(known, verdict, key=_badness) if known else verdict
     return worst
+
+
+def _get_subject(rule: str, resource: str) -> _Subject:
+    return first_rule_id(rule), resource
 
 
 def _badness(verdict: Verdict) -> tuple[int, int, str]:
@@ -219,7 +228,7 @@ def _find_reason(finding: Finding, verdict: Verdict | None, subject: str) -> str
     return REPAIRED if verdict else RESOURCE_GONE
 
 
-def _undecided_rules(subject: str, now: Mapping[str, Verdict]) -> frozenset[str]:
+def _undecided_rules(subject: str, now: Mapping[Any, Verdict]) -> frozenset[str]:
     """Return the rules that could not be decided for the scope as a whole."""
     return frozenset(
         verdict.rule

@@ -16,8 +16,9 @@ from posture.store.actors import ActorDirectory
 from posture.store.attribute_values import serialize
 from posture.store.hash_chain import Chain
 from posture.store.items import build_items, item_key
+from posture.store.scope_evaluation import Evaluation, WriteResult
 from posture.store.scope_record import index_fields, record_key
-from posture.store.scope_store import Evaluation, Store, WriteResult
+from posture.store.scope_store import Store
 from posture.store.transactions import build_part_writes, split_into_parts
 from posture_cli.app import app
 from stack_tables import TABLES

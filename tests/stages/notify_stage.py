@@ -21,7 +21,8 @@ from posture.notification.notify import BatchResponse, Notifier
 from posture.notification.ports import NotificationPorts, Topic
 from posture.notification.security_hub import SecurityHub
 from posture.store.history import History
-from posture.store.scope_store import Evaluation, Store
+from posture.store.scope_evaluation import Evaluation
+from posture.store.scope_store import Store
 from stack_tables import TABLES, create_tables
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from posture.lifecycle.diff import find_transitions, resolve_all
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status, Verdict
 from posture.rules.control_counts import list_passed_checks
-from posture.store.scope_store import Evaluation, Store
+from posture.store.scope_evaluation import Evaluation
+from posture.store.scope_store import Store
 
 REQUIRED = "required-service-without-endpoint"
 GONE = Scope("111122223333", "eu-west-1", "vpc-0aaaaaaaaaaaaaaaa")

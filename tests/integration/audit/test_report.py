@@ -11,7 +11,8 @@ from audit_stage import TableWriter, format_time, posture, record_evaluation, ro
 from finding_builders import SCOPE, at, verdict
 from posture.lifecycle.diff import find_transitions
 from posture.model.verdict import Severity
-from posture.store.scope_store import Evaluation, Store
+from posture.store.scope_evaluation import Evaluation
+from posture.store.scope_store import Store
 from report_material import matrix, read_whole
 from stack_tables import TABLES, create_tables
 

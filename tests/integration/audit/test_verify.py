@@ -15,7 +15,8 @@ from posture.model.finding import Transition
 from posture.model.verdict import Severity, Status
 from posture.store.chain_ends import ChainEnd
 from posture.store.hash_chain import Chain, append_to_chain, digest_row
-from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome
+from posture.store.scope_evaluation import Evaluation, ScopeState, WriteOutcome
+from posture.store.scope_store import Store
 from posture_cli.audit.chain_ends_file import parse_chain_ends
 from posture_cli.audit.exported_ends import ExportedEnds
 from posture_cli.audit.verify import VerificationResult, Verifier

@@ -22,7 +22,8 @@ from posture.model.waiver import Waiver
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.store.baselines import BaselineTable
 from posture.store.items import parse_stream_record
-from posture.store.scope_store import Evaluation, Store
+from posture.store.scope_evaluation import Evaluation
+from posture.store.scope_store import Store
 from posture.store.waivers import PARTITION, WaiverTable
 from posture_cli.audit.verify import Verifier
 from stack_tables import TABLES

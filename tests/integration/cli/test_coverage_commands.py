@@ -16,7 +16,8 @@ from posture.analysis.coverage import Analysis
 from posture.analysis.matrix import build_matrix_record
 from posture.analysis.services import list_covered_services
 from posture.model.scope import Scope
-from posture.store.scope_store import Evaluation, Store
+from posture.store.scope_evaluation import Evaluation
+from posture.store.scope_store import Store
 from posture_cli import live
 from posture_cli.main import run
 from posture_cli.options import SourceOptions

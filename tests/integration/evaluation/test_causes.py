@@ -15,7 +15,7 @@ from posture.model.scope import Scope
 from posture.rules.engine import evaluate_context
 from posture.store.baselines import BaselineTable
 from posture.store.history import History
-from posture.store.scope_store import WriteOutcome
+from posture.store.scope_evaluation import WriteOutcome
 from sample_network import ACCOUNT, REGION
 from stack_tables import TABLES
 

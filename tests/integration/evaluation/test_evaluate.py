@@ -15,7 +15,7 @@ from posture.model.scope import Scope, ScopeNames
 from posture.model.verdict import Verdict
 from posture.rules.engine import evaluate_context
 from posture.rules.rule import VpcContext
-from posture.store.scope_store import WriteOutcome
+from posture.store.scope_evaluation import WriteOutcome
 from stack_tables import TABLES
 
 

@@ -16,7 +16,7 @@ from posture.model.rule_ids import FORMER_RULE_IDS, first_rule_id
 from posture.model.waiver import Waiver
 from posture.store.findings import Findings
 from posture.store.history import History
-from posture.store.scope_store import Evaluation, WriteOutcome
+from posture.store.scope_evaluation import Evaluation, WriteOutcome
 from posture.store.waivers import WaiverTable
 from posture_cli.audit.verify import Verifier
 from stack_tables import TABLES

@@ -11,7 +11,7 @@ import pytest
 
 from monitor_stage import Stage, attribute_change
 from posture.model.scope import Scope
-from posture.store.scope_store import WriteOutcome
+from posture.store.scope_evaluation import WriteOutcome
 from sample_network import ACCOUNT, REGION
 
 

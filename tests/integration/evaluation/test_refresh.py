@@ -31,8 +31,8 @@ from posture.model.shared_network import HostedZone
 from posture.rules.engine import evaluate_context
 from posture.rules.rule_catalogue import VPC_RULES
 from posture.runtime.deadline import Deadline
+from posture.store.scope_evaluation import WriteOutcome
 from posture.store.scope_record import ScopeRecord
-from posture.store.scope_store import WriteOutcome
 from posture_cli.audit.verify import Verifier
 from posture_cli.embedded.moto_patches import patch_moto
 from stack_tables import TABLES

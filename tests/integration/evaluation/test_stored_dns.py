@@ -8,7 +8,7 @@ import pytest
 from monitor_stage import Stage
 from posture.evaluation.changes import BatchResult
 from posture.model.dns import DnsAttributes
-from posture.store.scope_store import WriteOutcome
+from posture.store.scope_evaluation import WriteOutcome
 
 ASKED = "DescribeVpcAttribute"
 

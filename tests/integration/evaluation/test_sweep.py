@@ -14,7 +14,7 @@ from posture.model.endpoint_service import ServiceFacet
 from posture.model.finding import Finding
 from posture.model.network import Facet
 from posture.model.scope import Scope
-from posture.store.scope_store import WriteOutcome
+from posture.store.scope_evaluation import WriteOutcome
 from sample_network import ACCOUNT, REGION
 from stack_tables import TABLES
 

@@ -15,7 +15,7 @@ from posture.model.waiver import Waiver
 from posture.rules.engine import evaluate_context
 from posture.rules.rule_catalogue import VPC_RULES
 from posture.store.baselines import BaselineTable
-from posture.store.scope_store import WriteOutcome
+from posture.store.scope_evaluation import WriteOutcome
 from posture.store.waivers import WaiverTable
 from sample_network import ACCOUNT
 from stack_tables import TABLES

@@ -11,8 +11,9 @@ from posture.model.dns import DnsAttributes
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.store.last_observed import LastObservedTimes, Observation
+from posture.store.scope_evaluation import Evaluation
 from posture.store.scope_record import ScopeRecord
-from posture.store.scope_store import Evaluation, Store
+from posture.store.scope_store import Store
 from stack_tables import TABLES
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from posture.model.finding import Finding, FindingStatus, Step, Transition
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status, Verdict
 from posture.store.history import History
+from posture.store.scope_evaluation import Evaluation, ScopeState, WriteOutcome
 from posture.store.scope_record import UsedNetwork
-from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome
+from posture.store.scope_store import Store
 from stack_tables import TABLES, create_tables
 
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)

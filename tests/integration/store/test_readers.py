@@ -11,7 +11,8 @@ from posture.model.scope import Scope
 from posture.model.verdict import Severity, Verdict
 from posture.store.findings import Findings
 from posture.store.history import History
-from posture.store.scope_store import Evaluation, Store
+from posture.store.scope_evaluation import Evaluation
+from posture.store.scope_store import Store
 from stack_tables import TABLES
 
 if TYPE_CHECKING:

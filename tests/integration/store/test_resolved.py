@@ -8,10 +8,11 @@ import pytest
 from finding_builders import SCOPE, at, change, find_caused_transitions, verdict
 from posture.model.finding import FindingStatus, Step
 from posture.model.verdict import Verdict
-from posture.store import scope_store
+from posture.store import scope_reader
 from posture.store.findings import Findings
 from posture.store.history import History, rebuild_findings
-from posture.store.scope_store import Evaluation, Store, WriteResult
+from posture.store.scope_evaluation import Evaluation, WriteResult
+from posture.store.scope_store import Store
 from posture_cli.audit.verify import Verifier
 from stack_tables import TABLES
 
@@ -144,7 +145,7 @@ def test_very_many_of_a_former_version_are_moved_by_and_by(
     store: Store, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each evaluation moves some; one that comes back before its turn goes on, too."""
-    monkeypatch.setattr(scope_store, "MAX_FORMER", 2)
+    monkeypatch.setattr(scope_reader, "MAX_FORMER", 2)
     many = [verdict(resource=f"subnet-{number}") for number in range(6)]
     evaluate(store, 0, *many)
     evaluate(store, 1)

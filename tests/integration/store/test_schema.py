@@ -14,7 +14,8 @@ from posture.model.verdict import Remediation
 from posture.store import schema
 from posture.store.history import History
 from posture.store.schema import upgrade
-from posture.store.scope_store import Evaluation, Store, WriteOutcome
+from posture.store.scope_evaluation import Evaluation, WriteOutcome
+from posture.store.scope_store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

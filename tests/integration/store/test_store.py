@@ -15,7 +15,8 @@ from posture.model.finding import FindingStatus, Step, Transition
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Severity, Status, Verdict
 from posture.store.actors import PARTITION
-from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome, WriteResult
+from posture.store.scope_evaluation import Evaluation, ScopeState, WriteOutcome, WriteResult
+from posture.store.scope_store import Store
 from stack_tables import TABLES
 
 if TYPE_CHECKING:

@@ -32,8 +32,9 @@ from posture.rules.rule import VPC_POLICY_UNITS
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
+from posture.store.scope_evaluation import WriteOutcome
 from posture.store.scope_record import CLOCK_TOLERANCE
-from posture.store.scope_store import Store, WriteOutcome
+from posture.store.scope_store import Store
 
 if TYPE_CHECKING:
     from posture.evaluation.shared_facts import SharedFacts

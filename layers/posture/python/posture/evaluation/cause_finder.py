@@ -46,7 +46,8 @@ from posture.model.instant import parse_iso
 from posture.model.region_access import AnySnapshot
 from posture.remedies.effect import select_worst
 from posture.store.baselines import AppliedBaseline, BaselineTable
-from posture.store.scope_store import ScopeState, Store
+from posture.store.scope_evaluation import ScopeState
+from posture.store.scope_store import Store
 from posture.store.snapshots import StoredSnapshot, add_shared
 
 MAX_VERSIONS = 5  # of the baseline that are followed one by one

@@ -20,7 +20,7 @@ from posture.model.change import Change, ChangeOutcome
 from posture.model.scope import Region, Scope
 from posture.runtime.deadline import Deadline
 from posture.store.rejections import LAST_TRY
-from posture.store.scope_store import WriteOutcome
+from posture.store.scope_evaluation import WriteOutcome
 
 HEARTBEAT = "CreateTags"  # the call of the stack's HeartbeatSchedule
 

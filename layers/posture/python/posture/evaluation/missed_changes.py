@@ -17,7 +17,8 @@ from posture.model.finding import Finding, Step
 from posture.model.scope import Region, Scope
 from posture.runtime.clock import TimeSource
 from posture.store.pending_causes import PendingCause, PendingCauses
-from posture.store.scope_store import Store, WriteOutcome
+from posture.store.scope_evaluation import WriteOutcome
+from posture.store.scope_store import Store
 from posture.store.snapshots import StoredSnapshot
 
 WAIT = timedelta(minutes=30)  # for events, and for their second evaluation

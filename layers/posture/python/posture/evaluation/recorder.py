@@ -25,8 +25,9 @@ from posture.rules.rule import VpcContext
 from posture.runtime.code_version import compute_code_digest
 from posture.store.baselines import AppliedBaseline, BaselineTable
 from posture.store.resource_ids import find_resource_ids
+from posture.store.scope_evaluation import ScopeState
 from posture.store.scope_record import ScopeRecord, digest_changes
-from posture.store.scope_store import ScopeState, Store
+from posture.store.scope_store import Store
 from posture.store.snapshots import KEPT, Remembered, StoredSnapshot
 
 if TYPE_CHECKING:

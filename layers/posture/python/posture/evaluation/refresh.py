@@ -34,8 +34,8 @@ from posture.model.shared_network import SharedNetwork
 from posture.rules.rule import VPC_POLICY_UNITS
 from posture.runtime.deadline import Deadline
 from posture.store.findings import EVALUATED, Findings
+from posture.store.scope_evaluation import WriteOutcome
 from posture.store.scope_record import ScopeRecord
-from posture.store.scope_store import WriteOutcome
 
 SCOPES_AT_ONCE = 2  # the work is mostly of the processor
 # Scopes whose remediations are proven in one invocation: a proof takes longer than an evaluation,

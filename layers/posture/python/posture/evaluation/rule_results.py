@@ -35,8 +35,8 @@ from posture.rules.engine import (
 from posture.rules.rule import VPC_POLICY_UNITS, EndpointServiceContext, VpcContext
 from posture.rules.rule_catalogue import VPC_RULES
 from posture.runtime.code_version import compute_code_digest
+from posture.store.scope_evaluation import ScopeState
 from posture.store.scope_record import Json, ScopeRecord
-from posture.store.scope_store import ScopeState
 
 if TYPE_CHECKING:
     from posture.remedies.prove import Prover

@@ -35,14 +35,9 @@ from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
 from posture.runtime.clock import TimeSource
 from posture.store.baselines import BaselineTable
 from posture.store.resource_ids import find_resource_ids
+from posture.store.scope_evaluation import Evaluation, ScopeState, WriteOutcome, WriteResult
 from posture.store.scope_record import CLOCK_TOLERANCE
-from posture.store.scope_store import (
-    Evaluation,
-    ScopeState,
-    Store,
-    WriteOutcome,
-    WriteResult,
-)
+from posture.store.scope_store import Store
 
 if TYPE_CHECKING:
     from posture.evaluation.shared_facts import ScopeFacts, SharedFacts

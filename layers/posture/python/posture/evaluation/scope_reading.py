@@ -17,7 +17,8 @@ from posture.model.dns import DnsAttributes
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Scope
-from posture.store.scope_store import ScopeState, Store
+from posture.store.scope_evaluation import ScopeState
+from posture.store.scope_store import Store
 
 
 class ScopeReading:

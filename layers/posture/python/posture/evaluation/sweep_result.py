@@ -12,7 +12,7 @@ from posture.evaluation.scope import ScopeResult
 from posture.lean_dataclass import dataclass
 from posture.lifecycle.bounds import truncate
 from posture.model.scope import Region, Scope
-from posture.store.scope_store import WriteOutcome
+from posture.store.scope_evaluation import WriteOutcome
 
 NO_TIME = "no time was left"
 MAX_NAMED = 5  # scopes or accounts that a message names for each reason; it counts the others

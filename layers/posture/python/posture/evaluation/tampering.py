@@ -28,8 +28,9 @@ from posture.model.waiver import Waiver
 from posture.rules.tampering import MONITOR_TAMPERING, add_call, knows_call, name_tampered
 from posture.runtime.clock import TimeSource
 from posture.store.baselines import BaselineTable
+from posture.store.scope_evaluation import Evaluation, ScopeState, WriteOutcome
 from posture.store.scope_record import CLOCK_TOLERANCE
-from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome
+from posture.store.scope_store import Store
 
 ATTEMPTS = 5
 INSTANT = timedelta(microseconds=1)

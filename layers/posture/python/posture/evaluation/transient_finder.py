@@ -24,7 +24,7 @@ from posture.model.change import Change
 from posture.model.finding import FindingStatus, Transition
 from posture.model.region_access import AnySnapshot
 from posture.remedies.effect import select_worst
-from posture.store.scope_store import ScopeState
+from posture.store.scope_evaluation import ScopeState
 from posture.store.snapshots import StoredSnapshot, add_shared
 
 MAX_WINDOWS = 5  # that one evaluation follows for late events

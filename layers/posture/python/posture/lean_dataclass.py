@@ -97,11 +97,9 @@ def _build_comparison(members: Iterable[dataclasses.Field[Any]]) -> dict[str, An
     return {"__eq__": __eq__, "__hash__": lambda self: hash(read_hashed(self))}
 
 
-def _build_reader(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return what reads the values of fields as a tuple."""
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda it: tuple(getattr(it, name) for name in names)
+def _build_reader(names: list[str]) -> Callable[[Any], Any]:
+    """Return what reads the value of the only field, or those of several as a tuple."""
+    return attrgetter(*names) if names else lambda _: ()
 
 
 def _represent(self: Any) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, summarize_address_range
 
 from posture.lean_dataclass import dataclass
-from posture.model.network import Network
+from posture.model.network import Address, Network
 
 IPV6_START = 2**32
 END = IPV6_START + 2**128
@@ -29,6 +29,12 @@ class AddressSet:
     def of(cls, networks: Iterable[Network]) -> AddressSet:
         """Build the set of all addresses of these blocks."""
         return cls(tuple(merge_spans(sorted(map(to_span, networks)))))
+
+    @classmethod
+    def of_hosts(cls, hosts: Iterable[Address]) -> AddressSet:
+        """Build the set of single addresses."""
+        numbers = [int(each) + (IPV6_START if each.version == 6 else 0) for each in hosts]  # noqa: PLR2004 - the IP version
+        return cls(tuple(merge_spans((each, each) for each in sorted(numbers))))
 
     def __bool__(self) -> bool:
         """Return whether the set holds any address."""

@@ -164,6 +164,7 @@ class Analysis:
         self._obstructed: dict[tuple[str, str, str], tuple[frozenset[int], AddressSet] | None] = {}
         self._summed: dict[int, tuple[PathOutcome, str]] = {}
         self._open_cells: dict[tuple[str, str], Cell] = {}
+        self._gateway_cells: dict[tuple[str, int, str], Cell] = {}
         self._interfaces: dict[str, tuple[tuple[NetworkInterface, ...], tuple[str, ...]]] = {}
         self._port_ranges: dict[object, Sequence[PortRange]] = {}
 
@@ -324,7 +325,11 @@ class Analysis:
             self._summed[key] = summarize_paths(paths), describe_paths(paths, exact=exact)
         cell = Cell(*self._summed[key], resolution, paths, deciding=deciding)
         if exact:
-            cell = self._apply_acl(subnet, cell)
+            acl = self.reachability.find_acl(subnet.id)
+            gate = service.name, key, acl.id if acl else subnet.id
+            if gate not in self._gateway_cells:
+                self._gateway_cells[gate] = self._apply_acl(subnet, cell)
+            cell = self._gateway_cells[gate]
         ports = list_ports(service.name) or (HTTPS,)
         return self._apply_groups(cell, groups, ports, exact=exact) if groups else cell
 

@@ -43,12 +43,14 @@ KINDS = {kind: PathKind[kind.name] for kind in TargetKind if kind.name in PathKi
 class PathFinder:
     """Finds paths out of subnets; those of one route table and the same IP versions share them."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, former: PathFinder | None = None) -> None:
+        """Find paths of a snapshot; the routers of route tables as they were come from `former`."""
         self._snapshot = snapshot
         self._addresses: dict[str, AddressSet | None] = {}
         self._tables: dict[str, RouteTable | None] = {}
         self._translated: dict[tuple[str, bool], AddressSet] = {}
-        self._routers: dict[tuple[str, bool], Router] = {}
+        self._routers = dict(former._list_routers(snapshot)) if former else {}
+        self._found: dict[tuple[str, str], tuple[Path, ...] | None] = {}
         self._paths: dict[tuple[str, AddressSet, str, str], tuple[Path, ...]] = {}
 
     def find_table(self, subnet: Subnet) -> RouteTable | None:
@@ -67,6 +69,12 @@ class PathFinder:
             The paths, disjoint, those of the most specific routes first; None if the service's
             addresses or the subnet's route table are not known.
         """
+        known = subnet.id, service.name
+        if known not in self._found:
+            self._found[known] = self._find_paths(subnet, service)
+        return self._found[known]
+
+    def _find_paths(self, subnet: Subnet, service: Service) -> tuple[Path, ...] | None:
         table, addresses = self.find_table(subnet), self._find_addresses(service)
         if table is None or addresses is None:
             return None
@@ -75,7 +83,7 @@ class PathFinder:
         translated = self._find_translated(subnet, table)
         key = table.id, sendable | translated, name, subnet.block_public_access
         if key not in self._paths:
-            router, trail = self._prepare_router(table), self._start_trail(subnet)
+            router, trail = self.prepare_router(table), self._start_trail(subnet)
             sent = addresses & sendable
             if translated:
                 sent |= (addresses & IPV4).shift(TO_NAT64) & translated
@@ -104,7 +112,7 @@ class PathFinder:
         own = AddressSet.of((*vpc.cidrs, *vpc.ipv6_cidrs))
         return get_region_offers(self._snapshot).other_addresses - own
 
-    def _prepare_router(self, table: RouteTable, *, nat: bool = False) -> Router:
+    def prepare_router(self, table: RouteTable, *, nat: bool = False) -> Router:
         """Return the router of a table; for a NAT gateway, without routes to gateway endpoints."""
         key = table.id, nat
         if key not in self._routers:
@@ -112,6 +120,15 @@ class PathFinder:
             whole = replace(table, routes=tuple(kept))
             self._routers[key] = Router(whole, self._snapshot.prefix_lists)
         return self._routers[key]
+
+    def _list_routers(self, after: Snapshot) -> Iterator[tuple[tuple[str, bool], Router]]:
+        """List the routers of subnets' route tables that are the same after a change."""
+        before = self._snapshot
+        if before.prefix_lists == after.prefix_lists:
+            for (table_id, nat), router in self._routers.items():
+                known = after.route_tables.get(table_id)
+                if not nat and known is before.route_tables.get(table_id):
+                    yield (table_id, nat), router
 
     def _is_to_gateway_endpoint(self, route: Route) -> bool:
         """Return whether a route leads to a gateway endpoint; such routes are to prefix lists."""
@@ -127,7 +144,7 @@ class PathFinder:
         table = self.find_table(subnet)
         if table is None:
             return _build_unknown(addresses, f"the route table of {subnet.id} is not known")
-        router = self._prepare_router(table)
+        router = self.prepare_router(table)
         return tuple(self._divide(router, addresses, "", self._start_trail(subnet)))
 
     def _start_trail(self, subnet: Subnet) -> Trail:
@@ -239,7 +256,7 @@ class PathFinder:
             table = find_route_table(self._snapshot, nat.subnet_id) if nat.subnet_id else None
         if table is None:
             return _build_unknown(addresses, f"the route table of {nat_id} is not known")
-        router = self._prepare_router(table, nat=True)
+        router = self.prepare_router(table, nat=True)
         return tuple(self._divide(router, addresses, service, behind))
 
     def _follow_endpoint(
@@ -299,7 +316,7 @@ class PathFinder:
                 paths += _build_unknown(addresses, f"the route table of {target} is not known")
                 continue
             behind = trail.add_middlebox(target, subnet.block_public_access)
-            router = self._prepare_router(table)
+            router = self.prepare_router(table)
             paths += self._divide(router, addresses, service, behind)
         return tuple(paths) or _build_unknown(addresses, f"the subnet of {target} is not known")
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from ipaddress import ip_network
 from itertools import product
 
 from posture.analysis.acls import find_denied_peers, partition_by_entry
@@ -62,6 +61,7 @@ class Reachability:
         self._port = ports[0]
         self._named = f"port {ports[0]}" if ports[0] == ports[1] else "these ports"
         self._allowed: dict[tuple[str, ...], AllowedPeers] = {}
+        self._refused: dict[tuple[str, ...], AddressSet] = {}
         self._denied: dict[tuple[str, bool], AddressSet | None] = {}
         self._gates: VpcGates = other._gates if other else VpcGates(snapshot)  # noqa: SLF001 - own class
         self._acls = self._gates.acls
@@ -177,12 +177,12 @@ class Reachability:
         outward = self._find_denied(here, outbound=True)
         if outward is None or not all(target.isdisjoint(each) for each in (outward, *detours)):
             return None
-        allowed = self._find_allowed_peers(interface.security_group_ids).addresses
         behind = (each.addresses for each in self.find_subnet_detours(interface.subnet_id))
         denied = self._find_denied(there, outbound=False)
         if denied is None:
             return None
-        return AddressSet.union([denied, self.vpc_addresses - allowed, *behind])
+        refused = self._find_refused(interface.security_group_ids)
+        return AddressSet.union([denied, refused, *behind])
 
     @cached_property
     def vpc_addresses(self) -> AddressSet:
@@ -202,14 +202,27 @@ class Reachability:
         """Find the addresses of the VPC that an ACL denies; None if that is too much work."""
         key = acl.id, outbound
         if key not in self._denied:
-            filtered = (FAMILIES[it] for it in FAMILIES if not self.is_unrestricted(acl, it))
-            inside = AddressSet.union(self.vpc_addresses & family for family in filtered)
-            self._denied[key] = (
-                find_denied_peers(acl, inside, self._port, outbound=outbound)
-                if self._gates.allows_returning(acl)
-                else None
-            )
+            inside = AddressSet.union(self._list_filtered(acl, self.vpc_addresses))
+            self._denied[key] = NOTHING
+            if inside:
+                self._denied[key] = (
+                    find_denied_peers(acl, inside, self._port, outbound=outbound)
+                    if self._gates.allows_returning(acl)
+                    else None
+                )
         return self._denied[key]
+
+    def _list_filtered(self, acl: NetworkAcl, addresses: AddressSet) -> list[AddressSet]:
+        """List the addresses of each IP version of which an ACL does not allow all traffic."""
+        filtered = (FAMILIES[it] for it in FAMILIES if not self.is_unrestricted(acl, it))
+        return [part for family in filtered if (part := addresses & family)]
+
+    def _find_refused(self, groups: tuple[str, ...]) -> AddressSet:
+        """Find the addresses of the VPC that security groups do not allow."""
+        if groups not in self._refused:
+            allowed = self._find_allowed_peers(groups).addresses
+            self._refused[groups] = self.vpc_addresses - allowed
+        return self._refused[groups]
 
     def find_addresses(self, interface: NetworkInterface) -> AddressSet:
         """Return an interface's addresses, or its subnet's if the subnet does not contain them.
@@ -221,19 +234,15 @@ class Reachability:
         if interface.unknown_versions:
             return self._find_usable(interface)
         if key not in self._gates.addresses:
-            own = AddressSet.of(map(ip_network, interface.addresses))
+            own = AddressSet.of_hosts(interface.addresses)
             subnet = self._snapshot.subnets.get(interface.subnet_id)
-            versions = {address.version for address in interface.addresses}
-            blocks = subnet.blocks if subnet else ()
-            possible = AddressSet.of(block for block in blocks if block.version in versions)
+            possible = self._find_sources(subnet, interface) if subnet else NOTHING
             self._gates.addresses[key] = own if not possible or possible >= own else possible
         return self._gates.addresses[key]
 
     def _find_usable(self, interface: NetworkInterface) -> AddressSet:
-        known = AddressSet.of(
-            ip_network(each)
-            for each in interface.addresses
-            if each.version not in interface.unknown_versions
+        known = AddressSet.of_hosts(
+            each for each in interface.addresses if each.version not in interface.unknown_versions
         )
         subnet = self._snapshot.subnets.get(interface.subnet_id)
         blocks = [
@@ -241,8 +250,8 @@ class Reachability:
             for each in (subnet.blocks if subnet else ())
             if each.version in interface.unknown_versions
         ]
-        reserved = (ip_network(block[offset]) for block in blocks for offset in RESERVED)
-        return known | (AddressSet.of(blocks) - AddressSet.of(reserved))
+        reserved = {block[offset] for block in blocks for offset in RESERVED}
+        return known | (AddressSet.of(blocks) - AddressSet.of_hosts(reserved))
 
     def find_outbound_obstacles(
         self, subnet: Subnet, destinations: AddressSet
@@ -253,12 +262,11 @@ class Reachability:
             return None
         key = acl.id, destinations
         if key not in self._gates.outbound:
-            if not self._gates.allows_returning(acl):
+            parts = self._list_filtered(acl, destinations)
+            if parts and not self._gates.allows_returning(acl):
                 return None
-            filtered = (FAMILIES[it] for it in FAMILIES if not self.is_unrestricted(acl, it))
-            parts = (destinations & family for family in filtered)
             self._gates.outbound[key] = tuple(
-                found for part in parts if part for found in find_egress_obstacles(acl, part)
+                found for part in parts for found in find_egress_obstacles(acl, part)
             )
         return self._gates.outbound[key]
 

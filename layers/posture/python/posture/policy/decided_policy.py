@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from functools import lru_cache
 from typing import Any
 
@@ -57,8 +57,14 @@ def decide_policy_text(text: str, check: PolicyCheck, units: int = MAX_UNITS) ->
     Raises:
         MalformedPolicyError: The text is not a policy document.
     """
-    decided = _decide(text, generalize_check(text, check), units)
-    return replace(decided, decision=restore_endpoint(check.endpoint, decided.decision))
+    return _decide_for(text, generalize_check(text, check), check, units)
+
+
+def _decide_for(text: str, general: PolicyCheck, check: PolicyCheck, units: int) -> DecidedPolicy:
+    """Decide a policy by a check without what it cannot distinguish, for one endpoint."""
+    decided = _decide(text, general, units)
+    decision = restore_endpoint(check.endpoint, decided.decision)
+    return DecidedPolicy(decided.policy, decision, decided.lints, decided.units)
 
 
 def decide_policies(
@@ -86,10 +92,10 @@ def decide_policies(
             break
         before = share
         for job in pending:
-            text, _ = job
+            text, general = job
             for name in alike[job]:
                 try:
-                    found[name] = decide_policy_text(text, stated[name][1], share)
+                    found[name] = _decide_for(text, general, stated[name][1], share)
                 except MalformedPolicyError as error:
                     found[name] = error
             first = found[alike[job][0]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from posture.policy import keys
@@ -69,18 +69,25 @@ def _is_named_without_owner(request: Request, policy: Policy) -> bool:
     return bucket != "" and bucket in named and not is_owner_checked
 
 
-def describe_request(request: Request, policy: Policy, *, can_call: str = "can call") -> str:
+def describe_request(
+    request: Request,
+    policy: Policy,
+    *,
+    can_call: str = "can call",
+    record: Mapping[str, Any] | None = None,
+) -> str:
     """Describe a request, with the condition keys that the policy names.
 
     Args:
         request: The request.
         policy: The policy.
         can_call: `can call` or `cannot call`.
+        record: The record of the request, if it was built.
 
     Returns:
         A sentence that begins in lower case and ends without a full stop.
     """
-    record = build_request_record(request, policy)
+    record = record or build_request_record(request, policy)
     named = _list_named_keys(policy)
     context = record["context"].items()
     held = ", ".join(f"{key}={value}" for key, value in context if key.lower() in named)
@@ -90,11 +97,11 @@ def describe_request(request: Request, policy: Policy, *, can_call: str = "can c
     when = f", when the request {' and '.join(parts)}" if parts else ""
     call = f"{can_call} {request.action} {describe_resource(request, policy)}"
     # Before the conditions: where a long text is cut, it still says which names are examples.
-    return f"{describe_caller(request)} {call}{_describe_examples(request, policy)}{when}"
+    return f"{describe_caller(request)} {call}{_describe_examples(record['examples'])}{when}"
 
 
-def _describe_examples(request: Request, policy: Policy) -> str:
-    *most, last = list_invented_names(request, policy) or ("",)
+def _describe_examples(names: Sequence[str]) -> str:
+    *most, last = names or ("",)
     if not last:
         return ""
     return f" ({', '.join(most)} and {last} are examples)" if most else f" ({last} is an example)"

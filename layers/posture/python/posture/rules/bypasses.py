@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
 from posture.analysis.names import NameResolution, ResolvesTo
@@ -46,6 +46,15 @@ class Bypass:
 
 
 @dataclass(frozen=True, slots=True)
+class _Found:
+    """The bypasses of subnets that are alike, and evidence of what is not known."""
+
+    bypasses: tuple[Bypass, ...]
+    unknown: tuple[Evidence, ...]
+    why: str  # the first reason why something is not known
+
+
+@dataclass(frozen=True, slots=True)
 class SubnetBypasses:
     """A subnet's bypasses, evidence of what is not known, and the resources that decide both."""
 
@@ -77,12 +86,38 @@ def find_bypasses(
         vpc: The VPC to evaluate.
         subnet: The subnet that sends the traffic.
         endpoints: The working gateway endpoints of the VPC.
-        is_bypass: Decides which paths the traffic must not take.
+        is_bypass: Decides which paths the traffic must not take; the same function each time.
     """
+    key = vpc.remember(("alike", subnet.id), partial(_find_key, vpc, subnet))
+    work = partial(_find_bypasses, vpc, subnet, key, endpoints, is_bypass)
+    found = vpc.remember(("bypasses", is_bypass, key), work)
+    concerns = vpc.remember(("paths", subnet.id), partial(_find_concerns, vpc, subnet))
+    concerns |= {each.id for of_one in endpoints.values() for each in of_one}
+    return SubnetBypasses(found.bypasses, found.unknown, concerns, found.why)
+
+
+def _find_key(vpc: VpcContext, subnet: Subnet) -> tuple[Hashable, ...]:
+    """Find what subnets have in common whose traffic takes the same paths past the same ACL.
+
+    Subnets with one route table share the paths themselves.
+    """
+    acl = vpc.analysis.reachability.find_acl(subnet.id)
+    paths = [vpc.paths[subnet.id, service.name] for service in vpc.gateway_services]
+    gates = subnet.id if acl is None or None in paths else acl.id
+    return gates, *map(id, paths)
+
+
+def _find_bypasses(
+    vpc: VpcContext,
+    subnet: Subnet,
+    key: tuple[Hashable, ...],
+    endpoints: EndpointsByService,
+    is_bypass: Callable[[Path], bool],
+) -> _Found:
     bypasses: list[Bypass] = []
     unknown: list[Evidence] = []
     reasons: list[str] = []
-    for sent in vpc.remember(("sent", subnet.id), partial(_list_sent, vpc, subnet)):
+    for sent in vpc.remember(("sent", key), partial(_list_sent, vpc, subnet)):
         service, resolution = sent.service, sent.resolution
         if sent.every is None:
             text = f"The addresses of {service.name} or the route table of {subnet.id} are unknown."
@@ -98,9 +133,7 @@ def find_bypasses(
             bypasses.append(Bypass(service, found, endpoints.get(service.name, ()), whole))
         unknown += [path_evidence(service, path) for path in sent.paths if path.is_unknown]
         reasons += [end.why for path in sent.paths for end in path.ends if end.kind in UNKNOWN_ENDS]
-    concerns = vpc.remember(("paths", subnet.id), partial(_find_concerns, vpc, subnet))
-    concerns |= {each.id for of_one in endpoints.values() for each in of_one}
-    return SubnetBypasses(tuple(bypasses), tuple(unknown), concerns, next(iter(reasons), ""))
+    return _Found(tuple(bypasses), tuple(unknown), next(iter(reasons), ""))
 
 
 def _list_sent(vpc: VpcContext, subnet: Subnet) -> tuple[_Sent, ...]:

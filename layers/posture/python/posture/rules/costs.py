@@ -111,7 +111,7 @@ def _find_uses(vpc: VpcContext) -> tuple[dict[str, _Use], tuple[Evidence, ...]]:
     used = {nat_id: _Use() for nat_id in vpc.snapshot.nat_gateways}
     unknown: dict[str, Evidence] = {}
     for subnet in vpc.subnets:
-        found = find_bypasses(vpc, subnet, {}, lambda path: any(map(_is_charged_for, path.hops)))
+        found = find_bypasses(vpc, subnet, {}, _passes_nat_gateway)
         unknown |= {fact.text: fact for fact in found.unknown}
         for bypass in found.bypasses:
             for path in bypass.paths:
@@ -120,6 +120,10 @@ def _find_uses(vpc: VpcContext) -> tuple[dict[str, _Use], tuple[Evidence, ...]]:
                     use.paths.setdefault(bypass.service.name, []).append(path)
                     use.subnets.add(subnet.id)
     return used, tuple(unknown.values())
+
+
+def _passes_nat_gateway(path: Path) -> bool:
+    return any(map(_is_charged_for, path.hops))
 
 
 def _is_charged_for(hop: Path) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from posture.analysis.endpoint_dns import WORKING
-from posture.model.network import Endpoint, EndpointType, Route, RouteTable
+from posture.analysis.open_access import OpenAccess, find_open_access
+from posture.model.network import Endpoint, EndpointType, Route, RouteTable, SecurityGroup
 from posture.model.service_names import short_name
 from posture.rules.evidence import join_names
 from posture.rules.rule import VpcContext
@@ -34,6 +36,20 @@ def find_interface_endpoints(vpc: VpcContext) -> tuple[Endpoint, ...]:
     """Return the working endpoints that are network interfaces with security groups in subnets."""
     found = vpc.endpoints_of(*GROUPED)
     return tuple(each for each in found if each.state in WORKING)
+
+
+def list_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[list[SecurityGroup], list[str]]:
+    """List an endpoint's security groups, and the ids of those that are not in the snapshot."""
+    known, ids = vpc.snapshot.security_groups, endpoint.security_group_ids
+    missing = [each for each in ids if each not in known]
+    return [known[each] for each in ids if each in known], missing
+
+
+def find_access_by_groups(vpc: VpcContext, endpoint: Endpoint) -> OpenAccess:
+    """Find a port on which an endpoint's security groups allow every address, once."""
+    groups, _ = list_groups(vpc, endpoint)
+    key = "open access", endpoint.security_group_ids
+    return vpc.remember(key, partial(find_open_access, groups, vpc.snapshot.prefix_lists))
 
 
 def has_route_to(table: RouteTable, endpoints: Iterable[Endpoint]) -> bool:

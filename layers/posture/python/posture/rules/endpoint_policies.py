@@ -42,8 +42,13 @@ def _evaluate_each(evaluate: EvaluatePolicy, vpc: VpcContext) -> Iterator[RuleRe
 
 
 def _evaluate_one(evaluate: EvaluatePolicy, vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
-    subject = EndpointPolicyContext(vpc, endpoint)
-    return subject.explain_undecided() or evaluate(subject)
+    subject = _get_subject(vpc, endpoint)
+    return subject.undecided or evaluate(subject)
+
+
+def _get_subject(vpc: VpcContext, endpoint: Endpoint) -> EndpointPolicyContext:
+    """Return an endpoint's policy, which all rules about it share."""
+    return vpc.remember(("policy", endpoint.id), partial(EndpointPolicyContext, vpc, endpoint))
 
 
 def _full_access(subject: EndpointPolicyContext) -> RuleResult:
@@ -98,8 +103,8 @@ def _actions(subject: EndpointPolicyContext) -> RuleResult:
 
 def _well_formed(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints_of(*TYPES_WITH_POLICY):
-        subject = EndpointPolicyContext(vpc, endpoint)
-        unread = subject.explain_undecided()
+        subject = _get_subject(vpc, endpoint)
+        unread = subject.undecided
         if unread is None:
             yield subject.build_result(Status.PASS, f"the policy of {subject.name} is well formed")
         elif unread.status is Status.UNKNOWN and endpoint.policy is not None:

@@ -20,7 +20,7 @@ from posture.policy import (
     QuestionResult,
 )
 from posture.policy.decide import MAX_UNITS
-from posture.policy.descriptions import build_result_record, describe_request
+from posture.policy.descriptions import build_request_record, describe_request
 from posture.rules.evidence import format_endpoint
 from posture.rules.remediation import list_remediations
 from posture.rules.remediation.policies import generate_least_policy
@@ -46,17 +46,17 @@ class EndpointPolicyContext:
     vpc: VpcContext
     endpoint: Endpoint
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The endpoint's id with its service."""
         return format_endpoint(self.endpoint)
 
-    @property
+    @cached_property
     def supported(self) -> bool | None:
         """Whether the service supports endpoint policies, or None where EC2 does not return it."""
         return supports_policy(self.vpc.snapshot, self.endpoint)
 
-    @property
+    @cached_property
     def expected(self) -> PolicyCheck:
         """The endpoint and the trusted accounts that the policy is checked against."""
         return self.vpc.build_policy_check(self.endpoint)
@@ -73,8 +73,9 @@ class EndpointPolicyContext:
             raise decided
         return decided
 
-    def explain_undecided(self) -> RuleResult | None:
-        """Return the result that says why the policy has no verdict, or None where it has one."""
+    @cached_property
+    def undecided(self) -> RuleResult | None:
+        """The result that says why the policy has no verdict; None where it has one."""
         if self.supported is False:
             summary = f"{self.name}: the service does not support endpoint policies"
             return self.build_result(Status.NOT_APPLICABLE, summary)
@@ -119,16 +120,17 @@ class EndpointPolicyContext:
         )
 
     def _example_evidence(self, finding: QuestionResult) -> Evidence:
-        policy = self.decided.policy
+        policy, request = self.decided.policy, finding.request
         by = f", by {finding.statement}" if finding.statement else ""
-        example = describe_request(finding.request, policy) if finding.request else finding.reason
+        example, record = finding.reason, None
+        if request:
+            record = build_request_record(request, policy)
+            example = describe_request(request, policy, record=record)
         return Evidence(
             f"For example, {example}{by}.",
             {
                 "endpoint": self.endpoint.id,
-                "witness": json.dumps(
-                    build_result_record(finding, policy)["witness"], sort_keys=True
-                ),
+                "witness": json.dumps(record, sort_keys=True),
                 "statement": self._statement_text(finding),
             },
         )

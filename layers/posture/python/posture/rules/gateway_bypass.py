@@ -56,7 +56,7 @@ def _over_internet(vpc: VpcContext) -> Iterator[RuleResult]:
         summary = f"{subnet.id} holds no workloads ({why})"
         yield not_applicable(subnet.id, summary)
     for subnet in vpc.subnets:
-        found = find_bypasses(vpc, subnet, endpoints, lambda path: bool(path.to_internet))
+        found = find_bypasses(vpc, subnet, endpoints, _enters_internet)
         if found.bypasses:
             yield _internet_failure(vpc, subnet, found)
             continue
@@ -189,6 +189,10 @@ def _through_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
             concerns=found.concerns,
             root=describe_root(vpc, subnet, bypasses),
         )
+
+
+def _enters_internet(path: Path) -> bool:
+    return bool(path.to_internet)
 
 
 def _enters_other_network(path: Path) -> bool:

@@ -8,7 +8,6 @@ from functools import partial
 from ipaddress import ip_network
 
 from posture.analysis.addresses import FAMILIES, NOTHING, AddressSet
-from posture.analysis.open_access import find_open_access
 from posture.analysis.path import OTHER_NETWORKS, UNKNOWN_ENDS, Path, PathKind
 from posture.analysis.security_groups import (
     covers_port,
@@ -31,7 +30,11 @@ from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.central.doubts import find_unread_users
 from posture.rules.central.outsiders import Outsiders
 from posture.rules.controls import INBOUND
-from posture.rules.endpoint_lookups import find_interface_endpoints
+from posture.rules.endpoint_lookups import (
+    find_access_by_groups,
+    find_interface_endpoints,
+    list_groups,
+)
 from posture.rules.evidence import (
     format_addresses,
     format_endpoint,
@@ -64,10 +67,16 @@ WHITEPAPER = (
     "infrastructure/centralized-access-to-vpc-private-endpoints.html"
 )
 
+# Where a path may end at clients of other networks.
+CLIENTS = OTHER_NETWORKS | UNKNOWN_ENDS
+
 
 @dataclass(frozen=True, slots=True)
 class _Admitted:
-    """What the groups of an endpoint allow on its port; None where the port is not known."""
+    """What the groups of an endpoint allow on its port; None where the port is not known.
+
+    The addresses are those outside the VPC.
+    """
 
     groups: Sequence[SecurityGroup]
     port: int | None
@@ -76,8 +85,10 @@ class _Admitted:
 
     @classmethod
     def of(cls, vpc: VpcContext, groups: Sequence[SecurityGroup], port: int | None) -> _Admitted:
+        network = vpc.snapshot.vpc
         found = find_allowed_peers(groups, vpc.snapshot.prefix_lists, port=port)
-        return cls(groups, port, found.addresses, found.unread)
+        outside = found.addresses - AddressSet.of((*network.cidrs, *network.ipv6_cidrs))
+        return cls(groups, port, outside, found.unread)
 
 
 def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
@@ -85,13 +96,11 @@ def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in find_interface_endpoints(vpc):
         interfaces, missing = vpc.analysis.resolve_interfaces(endpoint)
         port = find_port(endpoint)
-        known = vpc.snapshot.security_groups
-        groups = [known[each] for each in endpoint.security_group_ids if each in known]
-        if find_open_access(groups, vpc.snapshot.prefix_lists).open_to:
+        groups, unknown = list_groups(vpc, endpoint)
+        if find_access_by_groups(vpc, endpoint).open_to:
             summary = f"{format_endpoint(endpoint)}: reported by endpoint-security-group-open"
             yield not_applicable(endpoint.id, summary)
             continue
-        unknown = [each for each in endpoint.security_group_ids if each not in known]
         facts: list[Evidence] = []
         allowed = NOTHING
         admitted = _Admitted.of(vpc, groups, port)
@@ -188,10 +197,7 @@ def _find_external_sources(
     families = AddressSet.union(
         family for version, family in FAMILIES.items() if version in versions
     )
-    network = vpc.snapshot.vpc
-    external = (admitted.addresses & families) - AddressSet.of(
-        (*network.cidrs, *network.ipv6_cidrs)
-    )
+    external = admitted.addresses & families
     allowed, facts, unread = NOTHING, [], []
     for path in vpc.analysis.paths.trace(subnet, outsiders.select(subnet, external)):
         for end in _list_ends(path):
@@ -199,11 +205,11 @@ def _find_external_sources(
             likely = _likely_sources(route, end.addresses)
             sources, doubt = _filter_certain(vpc, interface, likely, admitted.port)
             others, _ = _filter_certain(vpc, interface, end.addresses - likely, admitted.port)
-            if doubt and end.kind in OTHER_NETWORKS | UNKNOWN_ENDS:
+            if doubt:
                 unread.append(doubt)
             if route and others and end.kind in OTHER_NETWORKS:
                 unread.append(f"whether {summarize_addresses(others)} is behind {route.target.id}")
-            if not sources or end.kind not in OTHER_NETWORKS | UNKNOWN_ENDS:
+            if not sources:
                 continue
             if route is None or end.kind in UNKNOWN_ENDS:
                 unread.append(f"the path back to {summarize_addresses(sources)}: {end.why}")
@@ -219,10 +225,10 @@ def _find_external_sources(
 
 
 def _list_ends(path: Path) -> Iterator[Path]:
-    """List where return traffic ends; a NAT gateway translates it, so no client receives it."""
+    """List where return traffic ends at clients, or may; a NAT gateway translates it."""
     if path.kind is PathKind.NAT_GATEWAY:
         return
-    if not path.onward:
+    if not path.onward and path.kind in CLIENTS:
         yield path
     for onward in path.onward:
         yield from _list_ends(onward)

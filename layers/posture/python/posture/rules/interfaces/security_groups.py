@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 
-from posture.analysis.open_access import OpenAccess, find_open_access, find_open_rules
+from posture.analysis.open_access import OpenAccess, find_open_rules
 from posture.analysis.security_groups import get_port_range
 from posture.edits.edit import Edit
 from posture.edits.operations.endpoints import ModifyVpcEndpoint
@@ -15,7 +15,7 @@ from posture.edits.operations.security_groups import AuthorizeSecurityGroupIngre
 from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import CHOSEN_GROUP, INBOUND
-from posture.rules.endpoint_lookups import GROUPED
+from posture.rules.endpoint_lookups import GROUPED, find_access_by_groups, list_groups
 from posture.rules.evidence import format_endpoint, inbound_rule_evidence, join_names
 from posture.rules.remediation import list_remediations
 from posture.rules.remediation.groups import (
@@ -57,7 +57,7 @@ def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             ),
             propose=propose,
         )
-    found, missing = _known_groups(vpc, endpoint)
+    found, missing = list_groups(vpc, endpoint)
     default = [group for group in found if group.name == DEFAULT]
     if default:
         return failed(
@@ -78,15 +78,6 @@ def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         return undecided(endpoint.id, summary, concerns=concerns)
     summary = f"{name} uses {join_names(endpoint.security_group_ids)}"
     return passed(endpoint.id, summary, concerns=concerns)
-
-
-def _known_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[list[SecurityGroup], list[str]]:
-    """Return the endpoint's groups, and the ids of those that are not in the snapshot."""
-    known = vpc.snapshot.security_groups
-    ids = endpoint.security_group_ids
-    return [known[each] for each in ids if each in known], [
-        each for each in ids if each not in known
-    ]
 
 
 def _attach_group(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]:
@@ -149,12 +140,12 @@ def _open_groups(vpc: VpcContext) -> Iterator[RuleResult]:
 
 def _open_access(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     name = format_endpoint(endpoint)
-    groups, missing = _known_groups(vpc, endpoint)
+    groups, missing = list_groups(vpc, endpoint)
     lists = {
         rule.prefix_list_id for group in groups for rule in group.ingress if rule.prefix_list_id
     }
     concerns = frozenset({endpoint.id, *endpoint.security_group_ids, *lists})
-    found = find_open_access(groups, vpc.snapshot.prefix_lists)
+    found = find_access_by_groups(vpc, endpoint)
     if found.open_to:
         return failed(
             resource=endpoint.id,

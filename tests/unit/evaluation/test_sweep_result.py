@@ -72,3 +72,6 @@ def test_a_message_is_bounded_however_much_failed() -> None:
     ) as it:
         different.require_complete()
     assert len(str(it.value)) < 5_000
+    eleven = SweepResult(HOME, failed_regions={it: f"reason {it}" for it in accounts[:11]})
+    assert len(eleven.describe_missing()) == 11
+    assert eleven.describe_missing()[-1] == "and for 1 more reason"

@@ -50,7 +50,7 @@ class SweepResult:
             by_reason[NO_TIME] += self.remaining
         described = [f"{_named(places)}: {reason}" for reason, places in by_reason.items()]
         more = len(described) - MAX_REASONS
-        rest = [f"and for {more} more reasons"] if more > 0 else []
+        rest = [f"and for {more} more reason{'' if more == 1 else 's'}"] if more > 0 else []
         return (*described[:MAX_REASONS], *rest)
 
     def require_complete(self) -> None:

@@ -90,3 +90,12 @@ def test_reads_of_an_invocation_end_in_time() -> None:
         left.seconds = 3
         assert measure_time_for_reads() == 0
     assert measure_time_for_reads() == float("inf")
+
+
+def test_of_several_invocations_the_first_to_end_limits_reads() -> None:
+    """The demo runs several functions in one process; each counts until it has ended."""
+    first, second = Deadline(RemainingTime(100)), Deadline(RemainingTime(200))
+    with second.limit_reads():
+        with first.limit_reads():
+            assert measure_time_for_reads() == 100 - MARGIN
+        assert measure_time_for_reads() == 200 - MARGIN

@@ -31,6 +31,8 @@ def test_members_are_those_of_the_parameter_or_of_the_table() -> None:
     assert read() == read(MEMBERS="parameter") == MemberAccess()
     assert read(**ROLE, MEMBER_ACCOUNTS=",".join(accounts)) == listed
     assert read(**ROLE, MEMBER_ACCOUNTS=",".join(accounts), MEMBERS="parameter") == listed
+    twice = ",".join([*accounts, accounts[0]])
+    assert read(**ROLE, MEMBER_ACCOUNTS=twice) == listed
     in_table = MemberAccess((), "posture-look", "our-external-id", in_table=True)
     assert read(**ROLE, MEMBERS="table", MEMBER_ACCOUNTS="") == in_table
 

@@ -17,11 +17,8 @@ from posture_cli.console import open_stderr
 from posture_cli.failure import CommandError
 from posture_cli.live import record_regions
 from posture_cli.options import Output, SourceOptions, argument, option, output_option
-from posture_cli.plan.cloudformation import (
-    CloudFormationOptions,
-    PlanSettings,
-    plan_sources,
-)
+from posture_cli.plan.cloudformation import PlanSettings
+from posture_cli.plan.cloudformation_inputs import CloudFormationOptions, plan_sources
 from posture_cli.plan.cloudformation_sources import read_sources
 from posture_cli.plan.detect import PlanFile, PlanKind, detect_plan
 from posture_cli.plan.outcome import compare_plan

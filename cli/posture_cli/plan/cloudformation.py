@@ -6,25 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from posture_cli.failure import CommandError
 from posture_cli.plan.alone import record_alone, start_region
 from posture_cli.plan.cloudformation_ids import KINDS
-from posture_cli.plan.cloudformation_mapping import ADD, add_stacks, list_notes, list_stacks
-from posture_cli.plan.cloudformation_sources import (
-    DeployedStack,
-    StackSource,
-    list_replaced,
-    name_parameters,
-    read_change_set,
-    read_deployed,
-    read_parameters,
-    read_source,
-)
+from posture_cli.plan.cloudformation_mapping import add_stacks, list_notes, list_stacks
+from posture_cli.plan.cloudformation_opening import Exports, StackPlan, open_stack, plan_deployed
+from posture_cli.plan.cloudformation_sources import DeployedStack, StackSource
 from posture_cli.plan.cloudformation_stack import NO_ACCOUNT, PlannedStack, add_outside_vpc
-from posture_cli.plan.intrinsics import StackContext
 from posture_cli.plan.ipv6_blocks import check_stand_ins, list_stand_ins
 from posture_cli.plan.overlay import (
     apply_difference,
@@ -36,9 +26,8 @@ from posture_cli.plan.overlay import (
 from posture_cli.plan.planned import PlannedChange
 from posture_cli.plan.resources import endpoints
 from posture_cli.plan.rows import PlannedRegion, Row
-from posture_cli.plan.terraform_references import Choice
+from posture_cli.plan.terraform_resolver import Choice
 from posture_cli.plan.unassigned import assign
-from posture_cli.plan.values import Unknown
 from posture_cli.recorded.region import RecordedRegion
 
 SUBNETS = "DescribeSubnets"
@@ -80,23 +69,6 @@ class PlanSettings:
     parameters: Mapping[str | None, Mapping[str, Any]] | None = None
     deployed: Mapping[str | None, DeployedStack] | None = None
     replaced: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CloudFormationOptions:
-    """The files and values beside a template.
-
-    Attributes:
-        parameters: Values as NAME=VALUE or STACK:NAME=VALUE.
-        stack_resources: Outputs of `aws cloudformation describe-stack-resources`.
-        deployed_template: The template that the stack was deployed from.
-        change_set: The output of `aws cloudformation describe-change-set`.
-    """
-
-    parameters: Sequence[str] = ()
-    stack_resources: Sequence[Path] = ()
-    deployed_template: Path | None = None
-    change_set: Path | None = None
 
 
 def plan_cloudformation(
@@ -178,15 +150,15 @@ class _RegionPlanner:
 
     def _build(
         self,
-        plans: Sequence[_StackPlan],
+        plans: Sequence[StackPlan],
         reading: Mapping[str, int],
         choices: dict[str, Choice] | None = None,
     ) -> _Build:
         rows = strip_rows(self._base.rows, self._managed) if self._base else None
         account = self._account or NO_ACCOUNT
         region = start_region(account, self._region, rows)
-        exports = _Exports()
-        stacks = [self._open(each, region, exports) for each in plans]
+        exports = Exports()
+        stacks = [open_stack(each, region, exports, several=self._several) for each in plans]
         exports.stacks = list(list_stacks(stacks))
         add_stacks(stacks)
         endpoints.complete_endpoints(region)
@@ -194,45 +166,12 @@ class _RegionPlanner:
         assign(region, reading, choices if choices is not None else {})
         return _Build(region, stacks)
 
-    def _open(self, plan: _StackPlan, region: PlannedRegion, exports: _Exports) -> PlannedStack:
-        name = plan.name or Unknown("the stack's name")
-        settings = StackContext(
-            name,
-            region.account,
-            region.region,
-            plan.parameters,
-            exports,
-            plan.stack_id,
-            f"{plan.name}." if self._several and plan.name else "",
-        )
-        former = None if plan.former is None else self._open(plan.former, region, exports)
-        stack = PlannedStack(
-            plan.source.template,
-            settings,
-            region,
-            plan.physical_ids,
-            only=plan.only,
-            former=former,
-        )
-        _open_children(stack, plan.source)
-        return stack
-
-    def _former(self) -> list[_StackPlan]:
+    def _former(self) -> list[StackPlan]:
         """List the stacks as they are deployed."""
         known = self._settings.deployed or {}
-        return [
-            _StackPlan(
-                StackSource(stack.template),
-                stack.name,
-                stack.parameters,
-                stack.physical_ids,
-                stack.stack_id,
-            )
-            for each in self._sources
-            if (stack := known.get(each.name))
-        ]
+        return [plan_deployed(stack) for each in self._sources if (stack := known.get(each.name))]
 
-    def _latter(self, ids: Mapping[str | None, Mapping[str, str]]) -> list[_StackPlan]:
+    def _latter(self, ids: Mapping[str | None, Mapping[str, str]]) -> list[StackPlan]:
         """List the stacks after the deployment, and what they leave behind."""
         known = self._settings.deployed or {}
         given = self._settings.parameters or {}
@@ -245,18 +184,12 @@ class _RegionPlanner:
             declared = {key: it for key, it in values.items() if key in each.template.parameters}
             former = None
             if stack:
-                former = _StackPlan(
-                    StackSource(stack.template),
-                    stack.name,
-                    stack.parameters,
-                    stack.physical_ids,
-                    stack.stack_id,
-                )
+                former = plan_deployed(stack)
                 left = frozenset(_list_left(stack, each.template, ids.get(each.name, {})))
                 plans.append(replace(former, only=left))
             kept = ids.get(each.name, {})
             stack_id = stack.stack_id if stack else None
-            plans.append(_StackPlan(each, name, declared, kept, stack_id, former=former))
+            plans.append(StackPlan(each, name, declared, kept, stack_id, former=former))
         return plans
 
     def _find_ids(self) -> dict[str | None, dict[str, str]]:
@@ -312,7 +245,9 @@ class _RegionPlanner:
             stack = known.get(source.name)
             if stack is None:
                 continue
-            opened = self._open(plan, PlannedRegion("", self._region), _Exports())
+            opened = open_stack(
+                plan, PlannedRegion("", self._region), Exports(), several=self._several
+            )
             for name, physical in stack.physical_ids.items():
                 body = source.template.resources.get(name)
                 if body and name not in ids[source.name] and body["Type"] in KINDS:
@@ -359,79 +294,9 @@ class _RegionPlanner:
 
 
 @dataclass(frozen=True, slots=True)
-class _StackPlan:
-    """A stack to build: `only` limits it to the resources that a deployment leaves behind."""
-
-    source: StackSource
-    name: str | None
-    parameters: Mapping[str, Any]
-    physical_ids: Mapping[str, str]
-    stack_id: str | None = None
-    only: frozenset[str] | None = None
-    former: _StackPlan | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Build:
     region: PlannedRegion
     stacks: Sequence[PlannedStack]
-
-
-class _Exports(Mapping[Any, Any]):
-    """The exports and outputs of the stacks of a plan, evaluated when they are asked for."""
-
-    def __init__(self) -> None:
-        self.stacks: Sequence[PlannedStack] = ()
-
-    def __getitem__(self, name: Any) -> Any:
-        for stack in self.stacks:
-            if isinstance(name, tuple):
-                if stack.settings.name == name[0] and name[1] in stack.template.outputs:
-                    return stack.get_output(name[1])
-                continue
-            for export, output in stack.list_exports():
-                if export == name:
-                    return stack.get_output(output)
-        raise KeyError(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return (export for stack in self.stacks for export, _ in stack.list_exports())
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-class _ChildParameters(Mapping[str, Any]):
-    """The parameters that a stack passes to a nested one, evaluated when they are asked for."""
-
-    def __init__(self, parent: PlannedStack, logical_id: str) -> None:
-        self._parent = parent
-        self._place = f"Resources.{logical_id}.Properties.Parameters"
-        self._given = parent.template.get_properties(logical_id).get("Parameters") or {}
-
-    def __getitem__(self, name: str) -> Any:
-        return self._parent.evaluator.evaluate(self._given[name], f"{self._place}.{name}")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._given)
-
-    def __len__(self) -> int:
-        return len(self._given)
-
-
-def _open_children(stack: PlannedStack, source: StackSource) -> None:
-    """Open the nested stacks of a stack."""
-    for logical_id, nested in source.nested.items():
-        settings = replace(
-            stack.settings,
-            name=Unknown("the nested stack's name"),
-            parameters=_ChildParameters(stack, logical_id),
-            stack_id=None,
-            prefix=f"{stack.prefix}{logical_id}.",
-        )
-        child = PlannedStack(nested.template, settings, stack.region, parent=(stack, logical_id))
-        stack.children[logical_id] = child
-        _open_children(child, nested)
 
 
 def _list_zones(
@@ -454,72 +319,3 @@ def _list_left(stack: DeployedStack, new: Any, kept: Mapping[str, str]) -> Itera
         policy = "UpdateReplacePolicy" if name in new.resources else "DeletionPolicy"
         if name not in kept and name in stack.physical_ids and body.get(policy) in RETAINED:
             yield name
-
-
-def has_network(sources: Sequence[StackSource]) -> bool:
-    """Return whether any template has network resources."""
-    return any(
-        any(body["Type"] in ADD for body in source.template.resources.values())
-        or has_network(list(source.nested.values()))
-        for source in sources
-    )
-
-
-def plan_sources(
-    path: Path,
-    sources: Sequence[StackSource],
-    settings: PlanSettings,
-    options: CloudFormationOptions,
-) -> list[PlannedChange]:
-    """Plan the stacks of a template or of the folder that `cdk synth` writes.
-
-    Args:
-        path: The template or folder, for errors.
-        sources: What was read from it.
-        settings: What a person states, without parameters and deployed stacks.
-        options: What else was given.
-
-    Raises:
-        CommandError: A file has the wrong form; the error names the file and the place.
-    """
-    change_set = read_change_set(options.change_set) if options.change_set else None
-    parameters = name_parameters(options.parameters, sources)
-    if change_set is not None:
-        own = sources[0].template.parameters if len(sources) == 1 else {}
-        stated = {k: v for k, v in read_parameters(change_set).items() if k in own}
-        parameters = {**parameters, None: {**stated, **parameters.get(None, {})}}
-    deployed: dict[str | None, DeployedStack] = {}
-    if options.stack_resources:
-        former = options.deployed_template
-        template = None if former is None else read_source(former)
-        for file in options.stack_resources:
-            stack = read_deployed(file, template, change_set, sources[0].template)
-            name = _match_source(file, stack, sources)
-            if any(each.nested for each in sources if each.name == name):
-                raise CommandError(
-                    f"{file}: the nested stacks of a deployed stack have resources of their own; "
-                    "plan each nested template with the resources of its own stack"
-                )
-            deployed[name] = stack
-    elif change_set or options.deployed_template:
-        raise CommandError(
-            f"{path}: expected the resources of the deployed stack, too: give --stack-resources "
-            "FILE, written by aws cloudformation describe-stack-resources"
-        )
-    replaced = list_replaced(change_set) if change_set else {}
-    found = replace(settings, parameters=parameters, deployed=deployed, replaced=replaced)
-    changes = plan_cloudformation(sources, found)
-    if not has_network(sources):
-        note = f"{path} has no network resources."
-        return [replace(each, notes=(*each.notes, note)) for each in changes]
-    return changes
-
-
-def _match_source(file: Path, stack: DeployedStack, sources: Sequence[StackSource]) -> str | None:
-    """Find the source that a deployed stack belongs to, by its name."""
-    if len(sources) == 1:
-        return sources[0].name
-    if stack.name in {each.name for each in sources}:
-        return stack.name
-    names = ", ".join(sorted(each.name or "" for each in sources))
-    raise CommandError(f"{file}: StackName: expected one of {names}, found {stack.name}")

@@ -27,8 +27,8 @@ from posture_cli.plan.terraform_endpoints import read_catalogue
 from posture_cli.plan.terraform_ids import find_own_kind
 from posture_cli.plan.terraform_mapping import add_instances, is_unknown_type
 from posture_cli.plan.terraform_plan import Instance, TerraformPlan
-from posture_cli.plan.terraform_references import Choice, Resolver
 from posture_cli.plan.terraform_regions import ProviderRegion, find_regions
+from posture_cli.plan.terraform_resolver import Choice, Resolver
 from posture_cli.plan.unassigned import assign
 from posture_cli.plan.values import make_symbol
 from posture_cli.recorded.region import MissingRows, RecordedRegion

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from posture_cli.plan.terraform_expressions import Path
 from posture_cli.plan.terraform_plan import NOT_KNOWN, Instance
-from posture_cli.plan.terraform_references import Path, Resolver
+from posture_cli.plan.terraform_resolver import Resolver
 from posture_cli.plan.values import Unknown
 
 MERGED = (

@@ -14,7 +14,7 @@ from posture_cli.plan import terraform_routes as routes
 from posture_cli.plan import terraform_security as security
 from posture_cli.plan.rows import PlannedRegion
 from posture_cli.plan.terraform_plan import Instance
-from posture_cli.plan.terraform_references import Resolver
+from posture_cli.plan.terraform_resolver import Resolver
 from posture_cli.plan.terraform_values import Values
 
 Step = Callable[[Values], None]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from posture_cli.plan.rows import PlannedRegion, Row
+from posture_cli.plan.terraform_expressions import Path, find_value
 from posture_cli.plan.terraform_plan import NOT_KNOWN, Instance
-from posture_cli.plan.terraform_references import Path, Resolver, find_value
+from posture_cli.plan.terraform_resolver import Resolver
 from posture_cli.plan.values import Unknown
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 
 from posture_cli.plan.rows import PlannedRegion, Row
-from posture_cli.plan.terraform_references import Choice
+from posture_cli.plan.terraform_resolver import Choice
 from posture_cli.plan.values import UNASSIGNED
 
 ADDRESSES, ZONES = "the addresses of new network interfaces", "the zones of new subnets"

@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 from cloudformation_scan import BASELINE
 from posture_cli.app import app
 from posture_cli.failure import CommandError
-from posture_cli.plan.cloudformation import CloudFormationOptions, PlanSettings, plan_sources
+from posture_cli.plan.cloudformation import PlanSettings
+from posture_cli.plan.cloudformation_inputs import CloudFormationOptions, plan_sources
 from posture_cli.plan.cloudformation_sources import read_sources
 from posture_cli.plan.outcome import compare_plan
 from sample_network import NOW, REGION

@@ -19,7 +19,8 @@ from cloudformation_scan import (
 from posture.ec2.observer import Observer
 from posture.model.scope import Region, Scope
 from posture_cli.comparison.compare import Comparison
-from posture_cli.plan.cloudformation import CloudFormationOptions, PlanSettings, plan_sources
+from posture_cli.plan.cloudformation import PlanSettings
+from posture_cli.plan.cloudformation_inputs import CloudFormationOptions, plan_sources
 from posture_cli.plan.cloudformation_sources import read_sources
 from posture_cli.plan.outcome import compare_plan
 from posture_cli.recorded.recorder import Recorder

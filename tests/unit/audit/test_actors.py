@@ -7,6 +7,7 @@ import pytest
 from finding_builders import at, opened, verdict
 from posture.model.change import Actor
 from posture.model.finding import Attribution, Cause
+from posture.model.waiver import Waiver
 from posture_cli.audit.actors import ActorFilter, ActorRole
 
 SESSION = "arn:aws:sts::111122223333:assumed-role/Deploy/alice@example.com"
@@ -100,3 +101,23 @@ def test_roles_of_an_actor_in_a_finding() -> None:
             role,
             ActorRole.ANY,
         }
+
+
+@pytest.mark.parametrize(("name", "concerned"), [*((it, True) for it in "abc"), ("d", False)])
+def test_a_waiver_is_of_each_person_that_decided_about_it(name: str, *, concerned: bool) -> None:
+    """Who requested, who approved and who revoked it."""
+    by = {it: f"arn:aws:iam::111122223333:user/{it}" for it in "abc"}
+    waiver = Waiver(
+        id="w-1",
+        rule="route-missing",
+        resource="*",
+        scope="*",
+        reason="a test",
+        ticket="SEC-1",
+        requested_by=by["a"],
+        requested_at=at(0),
+        expires_at=at(60),
+        approved_by=by["b"],
+        revoked_by=by["c"],
+    )
+    assert ActorFilter.parse(name).matches_waiver(waiver) is concerned

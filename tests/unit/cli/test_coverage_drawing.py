@@ -64,6 +64,8 @@ def test_one_reason_for_many_subnets_is_said_once(monkeypatch: pytest.MonkeyPatc
     """The first few are named, the others counted."""
     text = drawn(monkeypatch, matrix(subnets=14), 400)
     assert text.count("service0 from subnet-0, subnet-1, subnet-2, subnet-3 and 10 more") == 1
+    text = drawn(monkeypatch, matrix(subnets=4), 400)
+    assert text.count("service0 from subnet-0, subnet-1, subnet-2, subnet-3: internet") == 1
 
 
 def test_what_is_private_needs_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,13 @@ def test_shortened_text_fits_and_whole_text_stays(text: str, width: int) -> None
         assert any(text.startswith(found[:at]) and text.endswith(found[at + 1 :]) for at in cuts)
 
 
+def test_an_accent_takes_no_width_and_a_wide_character_two() -> None:
+    """A name may be written with combining characters."""
+    widths = {each: measure_width(each) for each in ("e", "e\u0301", "\u00e9", "網")}
+    assert widths == {"e": 1, "e\u0301": 1, "\u00e9": 1, "網": 2}
+    assert shorten("cafe\u0301", 4) == "cafe\u0301"
+
+
 def test_a_name_without_its_middle() -> None:
     """Both ends are as long as the width allows."""
     assert shorten("payments-private-a", 9) == "paym…te-a"

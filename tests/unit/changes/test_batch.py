@@ -47,6 +47,21 @@ def test_a_malformed_message_does_not_affect_others() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "forged"),
+    [
+        (GOOD, False),  # as a log file has it, which names no sender
+        (build_event(GOOD), False),
+        (build_event(GOOD) | {"account": "444455556666"}, True),
+    ],
+    ids=["record", "own", "other"],
+)
+def test_an_account_sends_its_own_calls_only(body: dict[str, Any], *, forged: bool) -> None:
+    """EventBridge names the account that sent an event; its record may say anything."""
+    (received,) = parse_sqs_event(build_sqs_event(body)).received
+    assert received.is_forged is forged
+
+
+@pytest.mark.parametrize(
     ("body", "reason"),
     [
         ("", "body: expected JSON"),

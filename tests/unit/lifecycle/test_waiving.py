@@ -95,6 +95,18 @@ def test_who_revokes_a_waiver_is_the_cause() -> None:
     assert step.finding.cause.actor == ALICE
 
 
+def test_the_waiver_that_ended_last_is_the_cause() -> None:
+    """One that was revoked before would have expired later."""
+    revoked = replace(
+        WAIVER, id="w-2", expires_at=at(90), revoked_by=BOB, revoked_at=at(20), resource="*"
+    )
+    stored, _ = evaluate({}, 10, verdict())
+    _, steps = evaluate(stored, 61, verdict(), waivers=(WAIVER, revoked))
+    assert steps[0].finding.caused_by.possible[0].event_id == "w-1"
+    _, steps = evaluate(stored, 21, verdict(), waivers=(revoked,))
+    assert steps[0].finding.caused_by.possible[0].event_id == "w-2"
+
+
 def test_what_cannot_be_read_is_not_waived() -> None:
     """An unread fact cannot be accepted."""
     stored, steps = evaluate({}, 10, verdict(status=Status.UNKNOWN))

@@ -41,7 +41,7 @@ class Moves:
         self.left, *self._failing = healthy[::step][:4]
         self.joined = Account("400000000000", len(simulation.members) + 2)
         self.broken = [each for each in simulation.members if each.fault]
-        self.joined_at = self.left_at = float("inf")
+        self.joined_at = float("inf")
 
     def choose(self) -> Account:
         """Choose an account that changes; the large one does more often than others."""

@@ -215,7 +215,6 @@ class Queue:
         self._waiting: list[Message] = []
         self._closes: float | None = None  # when the window of the next batch does
         self.dead: list[Json] = []
-        self.longest_wait = 0.0
         self.largest = 0
 
     def send(self, message: Message) -> None:

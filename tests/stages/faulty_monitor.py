@@ -48,6 +48,7 @@ from posture_cli.embedded.cloudtrail import record_calls
 from posture_cli.embedded.moto_patches import patch_moto
 from sample_network import ACCOUNT, REGION, build_sample_network
 from stack_tables import TABLES, create_tables
+from stored_findings import read_stored_findings
 
 TRIES = 10  # as in template.yaml: then the stream gives its records up
 # Where threads would make the order of calls a matter of chance, there is one.
@@ -253,7 +254,7 @@ class FaultyMonitor:
 
     def stored(self, scope: Scope) -> dict[str, Finding]:
         """Return the findings of a scope that are not resolved."""
-        findings = self.stage.store.load_all(scope).findings
+        findings = read_stored_findings(self.stage.store, scope)
         return {
             name: each
             for name, each in findings.items()
@@ -418,4 +419,4 @@ def assert_history_replays(monitor: FaultyMonitor) -> None:
                 assert bad == (step is not Step.OPENED)
                 assert before is None or finding.updated_at > before.updated_at
             replayed[finding.id] = finding
-        assert replayed == monitor.stage.store.load_all(scope).findings
+        assert replayed == read_stored_findings(monitor.stage.store, scope)

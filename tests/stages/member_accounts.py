@@ -23,6 +23,7 @@ from posture.store.rejections import Rejections
 from posture_cli.embedded.cloudtrail import ApiCaller, record_calls
 from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network
 from stack_tables import TABLES
+from stored_findings import read_stored_findings
 
 ONE, OTHER = "111111111111", "222222222222"
 ACCESS = MemberAccess((ONE, OTHER), "posture-look-eu-west-1", "our-external-id")
@@ -139,7 +140,7 @@ class Organization:
 
     def of(self, scope: Scope, status: FindingStatus) -> list[Finding]:
         """Return the findings of a scope."""
-        stored = self.stage.store.load_all(scope).findings
+        stored = read_stored_findings(self.stage.store, scope)
         return [each for each in stored.values() if each.status is status]
 
     def _assume(self, params: dict[str, str], **_: Any) -> None:

@@ -29,6 +29,7 @@ from posture_cli.embedded.cloudtrail import ApiCaller, record_calls
 from posture_cli.embedded.moto_patches import patch_moto
 from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network
 from stack_tables import TABLES, create_tables
+from stored_findings import read_stored_findings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -114,7 +115,7 @@ class Stage:
 
     def findings(self, scope: Scope | None = None) -> list[Finding]:
         """Return the open findings of a scope; the full VPC's without one."""
-        stored = self.store.load_all(scope or self.network.scope).findings.values()
+        stored = read_stored_findings(self.store, scope or self.network.scope).values()
         return [each for each in stored if each.status is FindingStatus.OPEN]
 
     def about(self, resource: str) -> list[Finding]:

@@ -46,6 +46,7 @@ from posture_cli.embedded.moto_patches import EndpointPatches, patch_moto
 from random_requests import CHOICES, RandomNetwork, build_network
 from sample_network import ACCOUNT, REGION
 from stack_tables import TABLES, create_tables
+from stored_findings import read_stored_findings
 from strict_ec2 import StrictEc2
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class RandomHistory:
 
     def list_findings(self) -> dict[VerdictKey, Finding]:
         """List the findings, resolved ones included."""
-        found = Store(self.dynamodb, TABLES).load_all(self.scope).findings.values()
+        found = read_stored_findings(Store(self.dynamodb, TABLES), self.scope).values()
         return {(each.rule, each.resource): each for each in found}
 
     def list_verdicts(self, key: VerdictKey) -> list[Verdict | None]:

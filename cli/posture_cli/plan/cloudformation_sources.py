@@ -28,7 +28,6 @@ from posture_cli.plan.template import (
 MANIFEST = "manifest.json"
 ENVIRONMENT = re.compile(r"aws://(\d{12}|unknown-account)/([a-z0-9-]+)")
 STACK_ARN = re.compile(r"arn:[a-z-]+:cloudformation:([a-z0-9-]+):(\d{12}):stack/([^/]+)/.+")
-KNOWN_AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 
 @dataclass(frozen=True, slots=True)

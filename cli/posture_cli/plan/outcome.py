@@ -27,8 +27,6 @@ from posture_cli.plan.planned import PlannedChange
 from posture_cli.recorded.observe import RecordedObserver, observe_region
 from posture_cli.recorded.region import RecordedRegion
 
-CellKey = tuple[str, str]  # the subnet and the service
-
 
 @dataclass(slots=True)
 class _Variant:

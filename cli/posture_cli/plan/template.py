@@ -52,7 +52,6 @@ PSEUDO_PARAMETERS = frozenset(
     }
 )
 SUBSTITUTION = re.compile(r"\$\{(?!!)\s*([^}]+?)\s*\}")
-LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 SERVERLESS = "AWS::Serverless-2016-10-31"
 LOOP = "Fn::ForEach::"
 

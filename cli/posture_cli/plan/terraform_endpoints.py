@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +27,6 @@ LINKS: Mapping[str, tuple[str, str, str]] = {
         "Groups",
     ),
 }
-_SERVICE_ID = re.compile(r"vpce-svc-[0-9a-z]+")
 
 
 def add_endpoint(values: Values, policy: str = "policy") -> None:

@@ -29,6 +29,7 @@ from posture_cli.audit.finding_filter import (
     sort_findings,
 )
 from stack_tables import TABLES, create_tables
+from stored_findings import read_stored_findings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -164,7 +165,7 @@ def test_what_the_store_wrote_is_rebuilt_too(store: Store, dynamodb: "DynamoDBCl
                 history, findings.list_scopes(), FindingFilter(), at(minute)
             )
         }
-        assert rebuilt == store.load_all(SCOPE).findings
+        assert rebuilt == read_stored_findings(store, SCOPE)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -18,6 +18,7 @@ from posture.store.history import History
 from posture.store.scope_evaluation import WriteOutcome
 from sample_network import ACCOUNT, REGION
 from stack_tables import TABLES
+from stored_findings import read_stored_findings
 
 OPEN = "endpoint-security-group-open"
 ALICE = "arn:aws:iam::111122223333:user/alice"
@@ -39,7 +40,7 @@ def find(stage: Stage, rule: str = OPEN) -> Finding:
     """Return the one finding of a rule, resolved or not."""
     (found,) = (
         each
-        for each in stage.store.load_all(stage.network.scope).findings.values()
+        for each in read_stored_findings(stage.store, stage.network.scope).values()
         if each.rule == rule
     )
     return found
@@ -215,7 +216,7 @@ def test_each_version_of_the_baseline_is_told_apart(watched: Stage) -> None:
     services = ("com.amazonaws.eu-west-1.kms", "com.amazonaws.eu-west-1.logs")
     require(watched, required_services=services)
     watched.sweep()
-    stored = watched.store.load_all(watched.network.scope).findings.values()
+    stored = read_stored_findings(watched.store, watched.network.scope).values()
     openers = {
         each.resource: each.opened_by.cause and each.opened_by.cause.event_id
         for each in stored
@@ -228,7 +229,7 @@ def test_an_exemption_by_the_baseline_resolves(watched: Stage) -> None:
     """The findings of an exempt scope were resolved by the version that exempts it."""
     require(watched, exempt=True, exempt_reason="sandbox")
     watched.sweep()
-    found = [*watched.store.load_all(watched.network.scope).findings.values()]
+    found = [*read_stored_findings(watched.store, watched.network.scope).values()]
     assert found
     assert {each.status for each in found} == {FindingStatus.RESOLVED}
     causes = {
@@ -261,7 +262,7 @@ def test_a_tag_that_exempts_a_vpc_is_a_call_of_its_own(stage: Stage) -> None:
     stage.clock.time += timedelta(seconds=5)
     stage.open_group()
     stage.evaluate()
-    stored = stage.store.load_all(stage.network.scope).findings.values()
+    stored = read_stored_findings(stage.store, stage.network.scope).values()
     resolved = [each for each in stored if each.status is FindingStatus.RESOLVED]
     assert resolved
     assert {tuple(name(each.resolved_by)) for each in resolved} == {("= CreateTags",)}
@@ -271,7 +272,7 @@ def test_an_upgrade_is_the_cause_of_what_it_judges_in_another_way(
     watched: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The network did not change."""
-    stored = watched.store.load_all(watched.network.scope).findings.values()
+    stored = read_stored_findings(watched.store, watched.network.scope).values()
     evaluate = evaluate_context
 
     def judge(case: Any) -> Any:
@@ -287,7 +288,7 @@ def test_an_upgrade_is_the_cause_of_what_it_judges_in_another_way(
     monkeypatch.setattr(recorder, "compute_code_digest", lambda: "next")
     monkeypatch.setattr(verdicts, "evaluate_context", judge)
     watched.sweep()
-    now = watched.store.load_all(watched.network.scope).findings.values()
+    now = read_stored_findings(watched.store, watched.network.scope).values()
     kinds = {
         each.opened_by.cause.kind if each.opened_by.cause else None
         for each in now
@@ -308,7 +309,7 @@ def test_deleting_a_vpc_resolves_its_findings(watched: Stage) -> None:
         watched.network.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
     watched.alice.delete_vpc(VpcId=bare.subject)
     watched.evaluate()
-    found = watched.store.load_all(bare).findings.values()
+    found = read_stored_findings(watched.store, bare).values()
     assert found
     assert {each.status for each in found} == {FindingStatus.RESOLVED}
     assert {tuple(name(each.resolved_by)) for each in found} == {("= DeleteVpc",)}
@@ -342,7 +343,7 @@ def test_an_endpoint_service_is_attributed_as_well(watched: Stage) -> None:
     watched.clock.time += timedelta(seconds=5)
     watched.alice.create_tags(Resources=[service], Tags=[{"Key": "a", "Value": "b"}])
     watched.evaluate()
-    found = watched.store.load_all(Scope(ACCOUNT, REGION, service)).findings.values()
+    found = read_stored_findings(watched.store, Scope(ACCOUNT, REGION, service)).values()
     (opened,) = (
         each for each in found if each.rule == "endpoint-service-allows-untrusted-principal"
     )
@@ -359,7 +360,7 @@ def test_a_new_vpc_is_attributed_from_its_creation_on(stage: Stage) -> None:
         VpcId=vpc, ServiceName="com.amazonaws.eu-west-1.s3", VpcEndpointType="Gateway"
     )["VpcEndpoint"]["VpcEndpointId"]
     stage.evaluate()
-    found = stage.store.load_all(Scope(ACCOUNT, REGION, vpc)).findings.values()
+    found = read_stored_findings(stage.store, Scope(ACCOUNT, REGION, vpc)).values()
     assert {tuple(name(each.opened_by)) for each in found if each.resource == endpoint} == {
         ("= CreateVpcEndpoint",)
     }

@@ -17,6 +17,7 @@ from posture.rules.engine import evaluate_context
 from posture.rules.rule import VpcContext
 from posture.store.scope_evaluation import WriteOutcome
 from stack_tables import TABLES
+from stored_findings import read_stored_findings
 
 
 def outcomes(evaluated: Any) -> list[WriteOutcome]:
@@ -121,7 +122,7 @@ def test_the_repair_resolves_the_finding(stage: Stage) -> None:
     stage.close_group()
     stage.evaluate()
     assert stage.about(stage.network.group) == []
-    stored = stage.store.load_all(stage.network.scope).findings[opened.id]
+    stored = read_stored_findings(stage.store, stage.network.scope)[opened.id]
     assert stored.status is FindingStatus.RESOLVED
     assert stored.version == opened.version + 1
 

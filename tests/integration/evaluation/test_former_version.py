@@ -20,6 +20,7 @@ from posture.store.scope_evaluation import Evaluation, WriteOutcome
 from posture.store.waivers import WaiverTable
 from posture_cli.audit.verify import Verifier
 from stack_tables import TABLES
+from stored_findings import read_stored_findings
 
 ALICE = "arn:aws:iam::111122223333:user/alice"
 OPEN_GROUP = "endpoint-security-group-open"
@@ -68,7 +69,7 @@ def notifier(former: Stage) -> Iterator[NotifyStage]:
 
 def stored(stage: Stage) -> dict[str, Finding]:
     """Return all findings of the full VPC by id."""
-    return dict(stage.store.load_all(stage.network.scope).findings)
+    return read_stored_findings(stage.store, stage.network.scope)
 
 
 def item_keys(stage: Stage) -> set[str]:

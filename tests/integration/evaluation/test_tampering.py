@@ -14,6 +14,7 @@ from posture.store.waivers import WaiverTable
 from posture_cli.embedded.cloudtrail import ApiCaller
 from sample_network import ACCOUNT
 from stack_tables import TABLES
+from stored_findings import read_stored_findings
 from tampering_calls import MALLORY, NAMED, build_event, fill
 
 SCOPE = HOME.monitor
@@ -40,7 +41,7 @@ def raw(event: dict[str, Any]) -> str:
 
 def load(stage: Stage) -> dict[str, Finding]:
     """Return the findings about the monitor, by resource."""
-    return {it.resource: it for it in stage.store.load_all(SCOPE).findings.values()}
+    return {it.resource: it for it in read_stored_findings(stage.store, SCOPE).values()}
 
 
 def list_steps(stage: Stage) -> list[Step]:

@@ -15,6 +15,7 @@ from posture.store.scope_evaluation import Evaluation, WriteResult
 from posture.store.scope_store import Store
 from posture_cli.audit.verify import Verifier
 from stack_tables import TABLES
+from stored_findings import read_stored_findings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -121,7 +122,7 @@ def test_a_finding_that_expired_begins_anew(store: Store, dynamodb: "DynamoDBCli
     assert (step.step, step.finding.version) == (Step.OPENED, 1)
     assert not find_faults(dynamodb)
     history = History(dynamodb, TABLES.history)
-    assert rebuild_findings(history.find_by_scope(SCOPE)) == store.load_all(SCOPE).findings
+    assert rebuild_findings(history.find_by_scope(SCOPE)) == read_stored_findings(store, SCOPE)
 
 
 @pytest.mark.parametrize("back", [False, True])

@@ -54,16 +54,6 @@ def associate_route_table(  # noqa: PLR0913 - what an association has
     )
 
 
-def disassociate_route_table(region: PlannedRegion, association_id: str) -> None:
-    """Remove an association; a subnet then uses the main route table."""
-    for table in region.rows["DescribeRouteTables"]:
-        table["Associations"] = [
-            each
-            for each in table["Associations"]
-            if each.get("RouteTableAssociationId") != association_id
-        ]
-
-
 def add_route(
     region: PlannedRegion,
     table_id: str,

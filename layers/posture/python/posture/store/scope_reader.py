@@ -44,28 +44,17 @@ class ScopeReader(StoredTable):
         Raises:
             CorruptItemError: an item cannot be read.
         """
-        return self._load(scope, UNRESOLVED_ITEMS)
-
-    def load_all(self, scope: Scope) -> ScopeState:
-        """Read a scope's record and all its findings, consistently.
-
-        Raises:
-            CorruptItemError: an item cannot be read.
-        """
-        return self._load(scope, None)
-
-    def _load(self, scope: Scope, between: KeyRange | None) -> ScopeState:
         record, misplaced = None, False
         findings: dict[str, Finding] = {}
         former: dict[str, StoredItem] = {}
         keys: dict[str, str] = {}
-        for item in self._query("scope", str(scope), between=between):
+        for item in self._query("scope", str(scope), between=UNRESOLVED_ITEMS):
             if item["item"] == {"S": RECORD_KEY}:
                 record = parse_scope_record(item)
                 continue
             if not is_finding_key(str(item["item"].get("S"))):
                 continue  # a mark or a snapshot, of which no evaluation reads all
-            moves = between is not None and item.get("status") == {"S": FindingStatus.RESOLVED}
+            moves = item.get("status") == {"S": FindingStatus.RESOLVED}
             misplaced |= moves
             if moves and len(former) >= MAX_FORMER:
                 continue  # neither parsed nor kept: there may be very many

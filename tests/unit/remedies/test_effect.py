@@ -28,7 +28,7 @@ from network_builders import (
 from posture.analysis.path_outcome import PathOutcome
 from posture.model.baseline import Baseline
 from posture.model.network import Facet, Snapshot
-from posture.model.verdict import Severity, Status, Verdict
+from posture.model.verdict import Evidence, Severity, Status, Verdict
 from posture.remedies.effect import Effect, compare, compare_verdicts
 from posture.rules.rule import VpcContext
 
@@ -261,6 +261,18 @@ def test_a_higher_severity_is_worse_and_a_lower_one_is_not() -> None:
     assert compare_verdicts([low], [high]).worsened
     assert compare_verdicts([low], [high]).is_worse
     assert not compare_verdicts([high], [low]).is_worse
+
+
+@pytest.mark.parametrize(
+    ("rule", "worse"),
+    [("endpoint-unreachable-from-subnet", True), ("endpoint-security-group-open", False)],
+)
+def test_more_evidence_is_worse_where_each_is_traffic_that_stops(rule: str, *, worse: bool) -> None:
+    """Another subnet that does not reach the endpoint, of a finding that was there before."""
+    one, other = Evidence("a"), Evidence("b")
+    before, after = verdict(rule, evidence=(one,)), verdict(rule, evidence=(one, other))
+    assert compare_verdicts([before], [after]).is_worse is worse
+    assert not compare_verdicts([after], [before]).is_worse
 
 
 def test_of_several_verdicts_on_one_resource_the_worst_counts() -> None:

@@ -21,6 +21,7 @@ from posture.analysis.descriptions import (
     describe_ports,
     describe_reaches,
 )
+from posture.analysis.detours import have_same_detours
 from posture.analysis.gates import HTTPS, Gate, Obstacle
 from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
 from posture.analysis.path import Path, PathKind
@@ -129,6 +130,11 @@ def _are_alike(before: Mapping[str, Endpoint], after: Mapping[str, Endpoint]) ->
     )
 
 
+def _have_same_gates(before: Snapshot, after: Snapshot, same: frozenset[str]) -> bool:
+    """Return whether gates are the same: of routes, only those inside the VPC count."""
+    return same >= GATED or (same >= GATED - {"route_tables"} and have_same_detours(before, after))
+
+
 class Analysis:
     """All analyses of one snapshot; each answer is computed once and kept.
 
@@ -149,8 +155,10 @@ class Analysis:
         self.shared = shared
         same = find_same_parts(former.snapshot, snapshot) if former else frozenset()
         routed = former if same >= ROUTED else None
-        gated = former if same >= GATED else None
-        self.paths: PathFinder = routed.paths if routed else PathFinder(snapshot)
+        gated = former if former and _have_same_gates(former.snapshot, snapshot, same) else None
+        self.paths: PathFinder = (
+            routed.paths if routed else PathFinder(snapshot, former.paths if former else None)
+        )
         self.reachability: Reachability = gated.reachability if gated else Reachability(snapshot)
         self._on_ports: dict[PortRange, Reachability] = (
             gated._on_ports if gated else {(HTTPS, HTTPS): self.reachability}  # noqa: SLF001 - own class

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from posture.analysis.addresses import IPV4, IPV6, AddressSet
+from posture.analysis.addresses import IPV4, IPV6, NAT64, AddressSet
 from posture.analysis.routing import Leg, Router, Routing
 from posture.lean_dataclass import dataclass
 from posture.model.network import (
@@ -50,6 +50,35 @@ def find_detours(snapshot: Snapshot, table: RouteTable | None) -> tuple[Detour, 
         unknown = f"the entries of {lists}, a destination in {table.id}"
         found.append(Detour(IPV4 | IPV6, table.id, unknown, dropped=False))
     return tuple(found)
+
+
+def have_same_detours(before: Snapshot, after: Snapshot) -> bool:
+    """Return whether a change of routes only concerns no traffic inside the VPC, nor to NAT64."""
+    was, now = before.route_tables, after.route_tables
+    if was.keys() != now.keys():
+        return False
+    return all(
+        table is was[name] or _delivers_alike(after, was[name], table)
+        for name, table in now.items()
+    )
+
+
+def _delivers_alike(snapshot: Snapshot, was: RouteTable, now: RouteTable) -> bool:
+    changed = {*was.routes} ^ {*now.routes}
+    rest, rest_before = (
+        [each for each in table.routes if each not in changed] for table in (now, was)
+    )
+    inside = AddressSet.of(list_vpc_blocks(snapshot)) | NAT64
+    return (now.main, now.subnet_ids, rest) == (was.main, was.subnet_ids, rest_before) and all(
+        _is_outside(snapshot, each, inside) for each in changed
+    )
+
+
+def _is_outside(snapshot: Snapshot, route: Route, inside: AddressSet) -> bool:
+    named = snapshot.prefix_lists.get(route.prefix_list_id or "")
+    listed = named.cidrs if named else None
+    blocks = (route.cidr,) if route.cidr else listed
+    return blocks is not None and AddressSet.of(blocks).isdisjoint(inside)
 
 
 def _may_override_local(snapshot: Snapshot, table: RouteTable, inside: AddressSet) -> bool:

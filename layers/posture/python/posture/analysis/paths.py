@@ -127,7 +127,7 @@ class PathFinder:
         if before.prefix_lists == after.prefix_lists:
             for (table_id, nat), router in self._routers.items():
                 known = after.route_tables.get(table_id)
-                if not nat and known is before.route_tables.get(table_id):
+                if known and not nat and known is before.route_tables.get(table_id):
                     yield (table_id, nat), router
 
     def _is_to_gateway_endpoint(self, route: Route) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from posture.analysis.addresses import AddressSet
-from posture.analysis.routing import Leg, Router, Routing
+from posture.analysis.routing import Leg, Routing
 from posture.edits.edit import Edit
 from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint, EndpointType, Facet, Route, RouteTable, TargetKind
@@ -63,7 +63,8 @@ def _table(
             text = f"The entries of prefix list {route.destination} could not be read."
             unknown.append(Evidence(text, {"prefix_list": route.destination}))
             continue
-        routing = Router(table, vpc.snapshot.prefix_lists).route(AddressSet.of(named.cidrs))
+        router = vpc.analysis.paths.prepare_router(table)
+        routing = router.route(AddressSet.of(named.cidrs))
         unknown += _uncertainties(table, routing)
         diverted = tuple(
             leg for leg in routing.legs if leg.route and leg.route.target != route.target

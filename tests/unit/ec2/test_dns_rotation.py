@@ -2,19 +2,24 @@
 
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from network_builders import VPC_ID, interface
+from posture.ec2.describe import Reading
 from posture.ec2.dns_attributes import (
     BUDGET,
     MAX_AGE,
     ROTATION,
+    DnsCache,
     choose_vpcs_to_read,
     is_current,
+    resolve_attributes,
 )
 from posture.model.dns import DnsAttributes
+from posture.model.network import Endpoint
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -40,6 +45,15 @@ def test_incomplete_attributes_are_not_current() -> None:
     """If a response left one attribute out, the VPC is read again at the next sweep."""
     assert not is_current(DnsAttributes(support=True, hostnames=None, observed_at=NOW), NOW)
     assert not is_current(DnsAttributes(support=None, hostnames=True, observed_at=NOW), NOW)
+
+
+def test_only_where_used_leaves_out_vpcs_without_private_dns() -> None:
+    """Without such an endpoint nothing is asked; one that EC2 says nothing of may have it."""
+    for private_dns, asked in ((False, set()), (None, {VPC_ID}), (True, {VPC_ID})):
+        known: Reading[Endpoint] = Reading((interface("1", private_dns=private_dns),))
+        cache = DnsCache(budget=0, only_where_used=True)
+        ec2: Any = None  # is not called: the budget is spent
+        assert resolve_attributes(ec2, [VPC_ID], known, cache, NOW).keys() == asked
 
 
 def test_a_vpc_with_private_dns_is_read_first() -> None:

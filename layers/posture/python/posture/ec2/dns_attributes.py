@@ -46,8 +46,8 @@ class DnsCache:
     """DNS attributes of earlier observations by VPC id, and how many VPCs may be read again.
 
     Where it `rotates`, some that are current are read again, so that they do not all expire at
-    once. With `only_where_used`, those of VPCs that have gateway endpoints only are not read: no
-    rule asks for them. A remediation that creates an endpoint does.
+    once. With `only_where_used`, those of VPCs without an endpoint that has private DNS are not
+    read: no rule asks for them. A remediation that creates an endpoint does.
     """
 
     known: Mapping[str, DnsAttributes] = field(default_factory=dict)
@@ -123,11 +123,13 @@ def resolve_attributes(
 
 
 def _choose_where_used(vpc_ids: Iterable[str], endpoints: Reading[Endpoint]) -> list[str]:
-    """Choose the VPCs that have an endpoint other than a gateway endpoint, or may have one."""
+    """Choose the VPCs that have an endpoint with private DNS, or may have one."""
     used = {
         each.vpc_id
         for each in endpoints.items
-        if each.type is not EndpointType.GATEWAY and not each.deleted
+        if each.type is not EndpointType.GATEWAY
+        and each.private_dns is not False
+        and not each.deleted
     }
     return [each for each in vpc_ids if each in used or endpoints.why_incomplete(each)]
 

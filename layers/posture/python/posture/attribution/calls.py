@@ -235,11 +235,21 @@ def _name_created(before: AnySnapshot, after: AnySnapshot, change: Change) -> An
         return f"{text}-{change.event_id}"
 
     changed: dict[str, Any] = {
-        each.name: _rename(now, rename)
+        each.name: _rename_changed(was, now, rename)
         for each in fields(after)
-        if (now := getattr(after, each.name)) is not getattr(before, each.name)
+        if (now := getattr(after, each.name)) is not (was := getattr(before, each.name))
     }
     return replace(after, **changed)
+
+
+def _rename_changed(was: Any, now: Any, rename: Callable[[str], str]) -> Any:
+    """Rename what an edit left in place of a value; its other resources are as they were."""
+    if not (isinstance(was, Mapping) and isinstance(now, Mapping)):
+        return _rename(now, rename)
+    return {
+        _rename(key, rename): each if each is was.get(key) else _rename(each, rename)
+        for key, each in now.items()
+    }
 
 
 def _rename(value: Any, rename: Callable[[str], str]) -> Any:

@@ -20,6 +20,7 @@ from posture.policy import (
 )
 from posture.policy.decide import TOO_COMPLEX
 from posture.policy.decided_policy import DecidedPolicy, is_unfinished
+from posture.policy.needs.check import NeedStatus, check_needs_of_text
 
 ENDPOINT = EndpointContext("111122223333", "", vpc_id="vpc-own", endpoint_id="vpce-own")
 TRUST = Trust(frozenset({"222233334444"}), frozenset({"o-a1b2c3d4e5"}))
@@ -63,6 +64,7 @@ ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", 
 DENY = {**ALLOW, "Effect": "Deny"}
 BUCKET = "arn:aws:s3:::"
 SPACES = " " * 19_000
+LOTS = range(200)
 CHECK = PolicyCheck(ENDPOINT, TRUST)
 
 
@@ -97,17 +99,33 @@ HOSTILE = {
     "a long number": write(allow_if("NumericEquals", "s3:max-keys", ["9" * 19_000])),
     "a great number": write(allow_if("NumericEquals", "s3:max-keys", ["1e999", "-1.5e999"])),
     "a late date": write(allow_if("DateGreaterThan", "aws:CurrentTime", ["9" * 20])),
+    "resources of many accounts": write(
+        {
+            **ALLOW,
+            "Action": "*",
+            "Resource": [f"arn:aws:sqs:*:{7 * 10**11 + n}:*{n}*" for n in LOTS],
+        },
+        {**DENY, "Action": "*", "Resource": [f"arn:aws:sqs:*:*:*{n % 7}*{n}*" for n in LOTS]},
+    ),
+    "a variable in many resources": write(
+        {**ALLOW, "Resource": [f"{BUCKET}*${{aws:PrincipalTag/t{n}}}*" for n in LOTS]},
+        {**DENY, "Resource": [f"{BUCKET}${{aws:username}}*{n}*${{aws:userid}}" for n in LOTS]},
+    ),
 }
 
 
+SQS = PolicyCheck(replace(ENDPOINT, service="sqs"), TRUST)
+
+
+@pytest.mark.parametrize("check", [CHECK, SQS], ids=["any", "sqs"])
 @pytest.mark.parametrize("text", list(HOSTILE.values()), ids=list(HOSTILE))
-def test_every_policy_is_decided_with_bounded_work(text: str) -> None:
+def test_every_policy_is_decided_with_bounded_work(text: str, check: PolicyCheck) -> None:
     """It takes at most two seconds of processor, and the same units each time."""
     start = time.process_time()
-    decide_policy_text(text, CHECK)
+    decided = decide_policy_text(text, check)
 
     assert time.process_time() - start < 2
-    assert decide_policy(parse_policy(text), CHECK) == decide_policy(parse_policy(text), CHECK)
+    assert decide_policy(parse_policy(text), check).results == decided.decision.results
 
 
 def test_a_policy_over_its_budget_is_unknown_and_names_what_costs() -> None:
@@ -117,6 +135,67 @@ def test_a_policy_over_its_budget_is_unknown_and_names_what_costs() -> None:
     assert found.answer is PolicyAnswer.UNKNOWN
     assert found.reason.startswith(TOO_COMPLEX)
     assert "StringLike aws:PrincipalAccount of statement 1" in found.reason
+
+
+NAMED = {
+    "Deny statements that pairs of accounts meet": (
+        [{**ALLOW, "Action": "sqs:*"}],
+        [{**DENY, "Resource": f"arn:aws:sqs:*:{7 * 10**11 + n}:*q{n}*"} for n in range(100)],
+        "Resource of 100 Deny statements, such as statement 12,",
+    ),
+    "a condition of each Deny": (
+        [{**ALLOW, "Action": ["s3:Get*", "s3:*Obj*"]}],
+        [
+            allow_if("StringNotLike", "aws:PrincipalArn", [f"*{n}*{n % 7}*"], Effect="Deny")
+            for n in range(100)
+        ],
+        "StringNotLike aws:PrincipalArn of 100 Deny statements, such as statement 12,",
+    ),
+    "organizations of many statements": (
+        [
+            {
+                **ALLOW,
+                "Condition": {
+                    "StringEquals": {
+                        "aws:PrincipalOrgID": f"o-a{n:09}",
+                        "aws:ResourceOrgID": f"o-b{n:09}",
+                    }
+                },
+            }
+            for n in range(100)
+        ],
+        [],
+        "StringEquals aws:PrincipalOrgID of 100 Allow statements, such as statement 1,",
+    ),
+}
+
+
+@pytest.mark.parametrize(("allows", "denies", "name"), list(NAMED.values()), ids=list(NAMED))
+def test_the_elements_that_are_named_are_those_that_cost(
+    allows: list[dict[str, Any]], denies: list[dict[str, Any]], name: str
+) -> None:
+    """They are not those of the statement that is searched, and many alike are named together."""
+    found = decide_policy_text(write(*allows, *denies), CHECK, 60_000).decision.results.values()
+
+    reasons = {each.reason for each in found if each.reason.startswith(TOO_COMPLEX)}
+    assert f"{TOO_COMPLEX}; {name} takes most of it" in reasons
+
+
+def test_needs_over_their_budget_are_unknown_and_name_what_costs() -> None:
+    """The work on the needs of a policy is bounded, too."""
+    features = ("amazon-linux", "ssm")
+    check = replace(
+        CHECK, endpoint=replace(ENDPOINT, service="com.amazonaws.eu-west-1.s3"), features=features
+    )
+    accounts = [f"{7 * 10**11 + n}" for n in range(1200)]
+    text = write(allow_if("StringEquals", "s3:ResourceAccount", accounts))
+
+    start = time.process_time()
+    (status, reason), *_ = ((each.status, each.reason) for each in check_needs_of_text(text, check))
+
+    assert time.process_time() - start < 1
+    assert status is NeedStatus.UNKNOWN
+    assert reason.endswith("StringEquals s3:ResourceAccount of statement 1 takes most of it")
 
 
 READS = ["Subnets", "Vpcs", "RouteTables", "NetworkAcls", "VpcEndpoints", "SecurityGroups"]

@@ -48,7 +48,7 @@ class SearchBudget:
     Attributes:
         left: The units that are left.
         spent: The units that were spent, by what they were spent on.
-        topic: What is worked on: a condition key in lower case, ACTION, RESOURCE, or "".
+        topic: What is worked on; see `posture.policy.cost`.
     """
 
     def __init__(self, units: int) -> None:
@@ -57,14 +57,19 @@ class SearchBudget:
         self.topic = ""
         self._results: dict[Hashable, Any] = {}
 
-    def spend(self, units: int = 1) -> None:
+    def spend(self, units: int = 1, on: str | None = None) -> None:
         """Take units from the budget.
+
+        Args:
+            units: How many.
+            on: What they are spent on; None: the topic.
 
         Raises:
             BudgetExceededError: The budget does not hold so many.
         """
         self.left -= units
-        self.spent[self.topic] = self.spent.get(self.topic, 0) + units
+        topic = self.topic if on is None else on
+        self.spent[topic] = self.spent.get(topic, 0) + units
         if self.left < 0:
             raise BudgetExceededError
 

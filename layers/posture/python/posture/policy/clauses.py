@@ -21,6 +21,7 @@ from posture.policy.clause_results import (
     require_match,
 )
 from posture.policy.condition_tests import compile_condition
+from posture.policy.cost import DENIALS
 from posture.policy.document import Condition, Policy, Statement, shorten
 from posture.policy.operators import OperatorFamily
 from posture.policy.principals import evaluate_principals
@@ -68,11 +69,16 @@ class ClauseEvaluator:
     def evaluate(self, statement: Statement, case: RequestCase) -> list[ClauseResult]:
         """Return the results of all clauses that are not true; only [False] if one is false."""
         found: list[ClauseResult] = []
-        for result in self._evaluate_each(statement, case):
-            if result is False:
-                return [False]
-            if result is not True:
-                found.append(result)
+        outer = self.budget.topic
+        self.budget.topic = outer if statement.allows else DENIALS
+        try:
+            for result in self._evaluate_each(statement, case):
+                if result is False:
+                    return [False]
+                if result is not True:
+                    found.append(result)
+        finally:
+            self.budget.topic = outer
         return found
 
     def _evaluate_each(self, statement: Statement, case: RequestCase) -> Iterable[ClauseResult]:

@@ -5,7 +5,7 @@ The evaluator confirms every example before it is returned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from enum import StrEnum
 from functools import cached_property
@@ -17,7 +17,7 @@ from posture.policy.automata import BudgetExceededError, SearchBudget
 from posture.policy.case_enumeration import MAX_ENDPOINTS, CaseEnumeration
 from posture.policy.clauses import ClauseEvaluator
 from posture.policy.conditions import UnsupportedElementError
-from posture.policy.cost import ALL_ELEMENTS, find_costly_element, list_elements
+from posture.policy.cost import ALL_ELEMENTS, list_elements, name_costly_elements
 from posture.policy.document import Policy, Statement, combine_policies
 from posture.policy.evaluate import PolicyResult, evaluate
 from posture.policy.features.aws_owned import list_accounts_of_aws
@@ -156,7 +156,8 @@ class Decider:
         self.clauses = ClauseEvaluator(policy, budget)
         self.other_clauses = ClauseEvaluator(other, budget) if other else None
         self.now = parse_instant(check.now.isoformat()) if check.now else None
-        self.characters = sum(each.size for each in list_elements(self.both))
+        self.statements = (*policy.statements, *(other.statements if other else ()))
+        self.characters = sum(each.size for each in list_elements(self.statements))
 
     @cached_property
     def permitted(self) -> PermittedRequests:
@@ -236,10 +237,7 @@ class Decider:
     def _give_up(self, before: Mapping[str, int]) -> QuestionResult:
         """Return the answer to a question that costs too much, with the element that costs most."""
         spent = {name: units - before.get(name, 0) for name, units in self.budget.spent.items()}
-        topic = max(sorted(spent), key=lambda name: spent[name], default=ALL_ELEMENTS)
-        element = find_costly_element(self.both, topic)
-        reason = f"{TOO_COMPLEX}; {element} takes most of it" if element else TOO_COMPLEX
-        return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
+        return QuestionResult(PolicyAnswer.UNKNOWN, reason=explain_limit(self.statements, spent))
 
     def _decide_at(
         self, endpoint: EndpointContext, question: Question, cases: CaseEnumeration
@@ -343,6 +341,12 @@ class Decider:
         result = evaluate(self.policy, request, gateway=gateway)
         other = self.other
         return result, not other or not evaluate(other, request, gateway=gateway).allowed
+
+
+def explain_limit(statements: Sequence[Statement], spent: Mapping[str, int]) -> str:
+    """Explain that a policy costs too much, and which elements take most of the work."""
+    elements = name_costly_elements(statements, spent)
+    return f"{TOO_COMPLEX}; {elements} takes most of it" if elements else TOO_COMPLEX
 
 
 def _ask_about_services(question: Question) -> Iterator[Question]:

@@ -16,6 +16,7 @@ from posture.policy.automata import BudgetExceededError, PatternSet, SearchBudge
 from posture.policy.case_enumeration import CaseEnumeration
 from posture.policy.clause_results import DEFERRED, ClauseResult, Requirement, Undecidable
 from posture.policy.clauses import ClauseEvaluator
+from posture.policy.cost import CASES, DENIALS
 from posture.policy.document import Statement
 from posture.policy.keys import KeyPresence
 from posture.policy.operators import OperatorFamily
@@ -167,7 +168,7 @@ class RequestSearch:
             if not self.question.may_count(caller, self.cases.trust) or not is_open(partial):
                 continue
             for pair in self.cases.list_pairs(caller):
-                self.budget.spend()
+                self.budget.spend(on=CASES)
                 counts = self.question.counts(*pair, self.cases.trust)
                 if counts and is_open(self._build_case(*pair)):
                     for service in self.cases.list_services(statement, *pair):
@@ -210,8 +211,9 @@ class RequestSearch:
         alternatives = self._list_alternatives(case, others)
         if requirements is None or alternatives is None:
             return None
+        topic = DENIALS if others and not others[0].allows else self.budget.topic
         for failing in (each[0] for each in alternatives if len(each) == 1):
-            self.budget.spend()
+            self.budget.spend(on=topic)
             wanted = requirements.get(failing.key, ())
             requirements[failing.key] = (*wanted, (failing.test, False))
         alternatives = [each for each in alternatives if len(each) > 1]
@@ -219,7 +221,8 @@ class RequestSearch:
         def solve(case: RequestCase) -> ChosenValues | None:
             self.budget.spend(2)
             values = _OpenValues(self, case, next(iter(applying), None))
-            return self._solve(requirements, alternatives, values, requirements)
+            with self.budget.on(topic):
+                return self._solve(requirements, alternatives, values, requirements)
 
         chosen = solve(case)
         if chosen is None or self.required or _go_together(case, chosen):

@@ -30,7 +30,7 @@ from posture.policy.document import MAX_POLICY_CHARACTERS, Policy
 from posture.policy.endpoint_dependence import generalize_check
 from posture.policy.features.table import Signer, Use, read_features
 from posture.policy.generate import PolicyConflictError, generate_policy
-from posture.policy.needs.check import NeedStatus, check_needs
+from posture.policy.needs.check import NEED_UNITS, NeedStatus, check_needs
 from posture.policy.needs.needs import Need, list_needs
 from posture.policy.needs.statements import build_statements, list_own_arns
 from posture.policy.ownership import name_without_account
@@ -132,15 +132,17 @@ def _suggest(
     if "disallowed_action" in found:
         allowed = {"NotAction": sorted(check.allowed_actions)}
         denies.append(_deny("DenyOtherActions", allowed, {"Resource": "*"}, {}))
-    missing = _list_missing(policy, check)
+    needs = list_needs(check.features, check.endpoint)
+    blocked = _find_blocked(policy, needs, check, units)
+    missing = _list_missing(needs, blocked, check)
     # Of a policy that allows everything, the least policy loses nothing that is trusted.
     is_open = "full_access" in found
     amended = None if is_open else _add_statements(text, [*missing, *denies])
     candidates = [(amended, True), (_generate(check, units), False)]
     return tuple(
-        SuggestedPolicy(each, keeps, _list_stopped(policy, parse_policy(each), check))
+        SuggestedPolicy(each, keeps, _list_stopped(policy, parse_policy(each), check, units))
         for each, keeps in candidates
-        if each and _is_proven(each, policy, check, units)
+        if each and _is_proven(each, blocked, check, units)
     )
 
 
@@ -148,22 +150,20 @@ def _suggest(
 def _suggest_for_needs(
     text: str, answers: tuple[tuple[str, PolicyAnswer], ...], check: PolicyCheck, units: int
 ) -> str | None:
-    policy = parse_policy(text)
-    statements = _list_missing(policy, check)
+    needs = list_needs(check.features, check.endpoint)
+    statements = _list_missing(needs, _find_blocked(parse_policy(text), needs, check, units), check)
     suggested = _add_statements(text, statements) if statements else None
     if not suggested:
         return None
     after = parse_policy(suggested)
     found = decide_policy(after, check, SearchBudget(units)).results
     is_worse = any(found[name].answer is not answer for name, answer in answers)
-    is_blocked = _find_blocked(after, list_needs(check.features, check.endpoint), check)
+    is_blocked = _find_blocked(after, needs, check, units)
     return None if is_worse or is_blocked else suggested
 
 
-def _list_missing(policy: Policy, check: PolicyCheck) -> Statements:
+def _list_missing(needs: Iterable[Need], blocked: set[Need], check: PolicyCheck) -> Statements:
     """Return the statements for the needs that a policy blocks."""
-    needs = list_needs(check.features, check.endpoint)
-    blocked = _find_blocked(policy, needs, check)
     listed = build_statements((each for each in needs if each in blocked), check)
     return [dict(each.statement) for each in listed]
 
@@ -197,8 +197,15 @@ def _generate(check: PolicyCheck, units: int) -> str | None:
         return None
 
 
-def _is_proven(text: str, before: Policy, check: PolicyCheck, units: int) -> bool:
-    """Return whether a policy is closed, lets trusted principals in, and blocks no further need."""
+def _is_proven(text: str, before: set[Need], check: PolicyCheck, units: int) -> bool:
+    """Return whether a policy is closed, lets trusted principals in, and blocks no further need.
+
+    Args:
+        text: The policy.
+        before: The needs that the present policy blocks.
+        check: What it is checked against.
+        units: The work that deciding it may take, and the same again for its needs.
+    """
     policy = parse_policy(text)
     budget = SearchBudget(units)
     decision = decide_policy(policy, check, budget)
@@ -210,16 +217,17 @@ def _is_proven(text: str, before: Policy, check: PolicyCheck, units: int) -> boo
     if own.answer is not PolicyAnswer.YES:
         return False
     needs = list_needs(check.features, check.endpoint)
-    blocked = _find_blocked(policy, needs, check)
-    return blocked <= _find_blocked(before, needs, check)
+    return _find_blocked(policy, needs, check, units) <= before
 
 
-def _find_blocked(policy: Policy, needs: Iterable[Need], check: PolicyCheck) -> set[Need]:
-    results = check_needs(policy, needs, check)
+def _find_blocked(
+    policy: Policy, needs: Iterable[Need], check: PolicyCheck, units: int
+) -> set[Need]:
+    results = check_needs(policy, needs, check, min(units, NEED_UNITS))
     return {each.need for each in results if each.status is NeedStatus.BLOCKED}
 
 
-def _list_stopped(before: Policy, after: Policy, check: PolicyCheck) -> tuple[str, ...]:
+def _list_stopped(before: Policy, after: Policy, check: PolicyCheck, units: int) -> tuple[str, ...]:
     """Return the features that the baseline does not name and that would stop."""
     others = [name for name in read_features() if name not in check.features]
     needs = [
@@ -227,7 +235,8 @@ def _list_stopped(before: Policy, after: Policy, check: PolicyCheck) -> tuple[st
         for each in list_needs(others, check.endpoint, Use.ALWAYS)
         if each.owned_by_aws and each.feature not in check.features and not each.missing
     ]
-    stopped = _find_blocked(after, needs, check) - _find_blocked(before, needs, check)
+    blocked = _find_blocked(before, needs, check, units)
+    stopped = _find_blocked(after, needs, check, units) - blocked
     return tuple(sorted({each.feature for each in stopped}))
 
 

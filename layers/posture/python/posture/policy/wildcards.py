@@ -12,6 +12,7 @@ from functools import lru_cache
 
 # The characters of a pattern; None stands for `*`, and "" for `?`.
 PatternText = tuple[str | None, ...]
+WILDCARDS: Mapping[str, str | None] = {"*": None, "?": ""}
 
 ARN_FIELDS = 6
 NAME = r"[^,'*?$\s{}]++(?:\s++[^,'*?$\s{}]++)*+"  # possessive: a run of spaces is read once
@@ -32,13 +33,15 @@ def resolve_text(
     Returns:
         The pattern; None if a variable has neither a value nor a default.
     """
+    if context is None or "$" not in value:
+        return tuple(WILDCARDS.get(each, each) for each in value) if wildcards else tuple(value)
     found: list[str | None] = []
     position = 0
     while position < len(value):
-        if context is not None and (special := SPECIAL.match(value, position)):
+        if special := SPECIAL.match(value, position):
             found.append(special[1])
             position = special.end()
-        elif context is not None and (reference := REFERENCE.match(value, position)):
+        elif reference := REFERENCE.match(value, position):
             held = context.get(reference[1].lower(), ())
             text = held[0] if held else reference[2]
             if text is None:
@@ -47,7 +50,7 @@ def resolve_text(
             position = reference.end()
         else:
             character = value[position]
-            found.append({"*": None, "?": ""}.get(character, character) if wildcards else character)
+            found.append(WILDCARDS.get(character, character) if wildcards else character)
             position += 1
     return tuple(found)
 

@@ -21,6 +21,7 @@ from posture.policy import (
 )
 from posture.policy.decide import MAX_UNITS
 from posture.policy.descriptions import build_request_record, describe_request
+from posture.policy.needs.check import LEAST_NEED_UNITS, NEED_UNITS
 from posture.rules.evidence import format_endpoint
 from posture.rules.remediation import list_remediations
 from posture.rules.remediation.policies import generate_least_policy
@@ -218,9 +219,23 @@ class EndpointPolicyContext:
         )
 
     @property
+    def need_units(self) -> int:
+        """The work that the needs of the policy may take: those of a VPC share it."""
+        # Halves of the maximum, so that answers are found in the cache.
+        units = NEED_UNITS
+        while units > max(self._share, LEAST_NEED_UNITS):
+            units //= 2
+        return units
+
+    @property
     def _units(self) -> int:
         """The work that deciding each suggestion may take."""
-        return min(MAX_UNITS // 2, VPC_POLICY_UNITS // (4 * len(self.vpc.policies)))
+        return min(MAX_UNITS // 2, self._share)
+
+    @property
+    def _share(self) -> int:
+        """The share of each policy of a quarter of the work on those of the VPC."""
+        return VPC_POLICY_UNITS // (4 * len(self.vpc.policies))
 
     def _write_command(self, policy: str) -> str:
         """Return the command that gives the endpoint a policy, on one line."""

@@ -32,7 +32,8 @@ def evaluate_needs(subject: EndpointPolicyContext) -> RuleResult:
     endpoint, baseline = subject.endpoint, subject.vpc.baseline
     required = _list_required_services(baseline)
     service = short_name(endpoint.service_name)
-    results = check_needs_of_text(endpoint.policy or "", subject.expected, Use.ALWAYS)
+    text, units = endpoint.policy or "", subject.need_units
+    results = check_needs_of_text(text, subject.expected, Use.ALWAYS, units=units)
     if not results and service not in required:
         summary = f"{subject.name}: no required service depends on this endpoint"
         return subject.build_result(Status.NOT_APPLICABLE, summary)

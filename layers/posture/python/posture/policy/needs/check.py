@@ -19,6 +19,7 @@ from posture.policy.case_enumeration import CaseEnumeration
 from posture.policy.clauses import ClauseEvaluator
 from posture.policy.conditions import UnsupportedElementError
 from posture.policy.cost import list_elements
+from posture.policy.decide import explain_limit
 from posture.policy.document import Policy
 from posture.policy.endpoint_dependence import generalize_check
 from posture.policy.evaluate import evaluate
@@ -44,12 +45,12 @@ from posture.policy.value_tests import (
 )
 from posture.policy.witness import build_request
 
-NEED_UNITS = 1 << 16  # of work on the needs of one policy
+NEED_UNITS = 1 << 18  # of work on the needs of one policy
+LEAST_NEED_UNITS = NEED_UNITS // 16  # enough for the needs of most policies
 NOT_ALLOWED = "no statement allows it"
 MAX_OWNERS = 32  # other owners whose resources a workload may use
 MANY_OWNERS = "whose resources the workload uses, of many accounts that the policy names"
 UNCONFIRMED = "an example that the evaluator does not confirm"
-TOO_COMPLEX = "the policy is too complex to evaluate within the limit on work"
 
 
 class NeedStatus(StrEnum):
@@ -96,21 +97,26 @@ def check_needs(
     return tuple(map(checker.check_need, needs))
 
 
-def check_needs_of_text(text: str, check: PolicyCheck, *uses: Use) -> tuple[NeedResult, ...]:
+def check_needs_of_text(
+    text: str, check: PolicyCheck, *uses: Use, units: int = NEED_UNITS
+) -> tuple[NeedResult, ...]:
     """Check the needs of an endpoint, once for all endpoints that its policy cannot distinguish.
 
     Args:
         text: The policy, which is well formed.
         check: The endpoint and its features.
         uses: How often the requests are made; see `list_needs`.
+        units: The work that all needs together may take.
     """
-    return _check_text(text, generalize_check(text, check), uses)
+    return _check_text(text, generalize_check(text, check), uses, units)
 
 
 @lru_cache(maxsize=512)
-def _check_text(text: str, check: PolicyCheck, uses: tuple[Use, ...]) -> tuple[NeedResult, ...]:
+def _check_text(
+    text: str, check: PolicyCheck, uses: tuple[Use, ...], units: int
+) -> tuple[NeedResult, ...]:
     needs = list_needs(check.features, check.endpoint, *uses)
-    return check_needs(parse_policy(text), needs, check) if needs else ()
+    return check_needs(parse_policy(text), needs, check, units) if needs else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +138,8 @@ class _NeedChecker:
     @cached_property
     def evaluation_units(self) -> int:
         """The work of one evaluation."""
-        characters = sum(each.size for each in list_elements(self.policy))
-        return len(self.policy.statements) + characters // 64
+        statements = self.policy.statements
+        return len(statements) + sum(each.size for each in list_elements(statements)) // 16
 
     @cached_property
     def cases(self) -> NeedCases:
@@ -192,7 +198,8 @@ class _NeedChecker:
                 else:
                     allowed.append(case)
         except (BudgetExceededError, UnsupportedElementError, IncompatibleTestsError) as error:
-            why = f"the answer depends on {error}" if str(error) else TOO_COMPLEX
+            limit = explain_limit(self.policy.statements, self.budget.spent)
+            why = f"the answer depends on {error}" if str(error) else limit
             return replace(asked, status=NeedStatus.UNKNOWN, reason=why)
         if not denied:
             return asked

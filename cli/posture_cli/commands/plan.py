@@ -1,4 +1,4 @@
-"""`posture plan`: judges a change of infrastructure as code before it is made."""
+"""`posture plan`: evaluates a change of infrastructure as code before it is deployed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -133,15 +133,15 @@ def plan(
         output_option(Output.TABLE, Output.JSON, Output.MARKDOWN, Output.SARIF, Output.JUNIT),
     ] = Output.TABLE,
 ) -> None:
-    """Judge a plan before it is made: which findings open, and which paths change.
+    """Evaluate a plan before it is deployed: which findings open, and which paths change.
 
     FILE is the JSON of a Terraform plan, a CloudFormation template, or the folder that cdk synth
     writes. It needs neither credentials nor network: what the plan creates is evaluated with what
     EC2 adds by itself. Of what exists, a plan shows only what Terraform manages; with --from or
     --live the plan is laid over the whole network.
 
-    A template alone is judged as a new stack. For a stack that exists, also give its resources and
-    the template that it was deployed from, or a change set.
+    A template alone is evaluated as a new stack. For a stack that exists, also give its resources
+    and the template that it was deployed from, or a change set.
 
     A value that is known only after apply is unknown unless the plan says to which resource it
     refers. What depends on it is listed as unknown, with the value.

@@ -75,7 +75,7 @@ class SharedChange:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What is known now: the snapshot, None if the scope is gone, and what it is judged by.
+    """What is known now: the snapshot, None if the scope is gone, and what it is evaluated by.
 
     `versions` are those of the baseline from the earlier snapshot's on, in order; the last one is
     in force. The earlier snapshot's is missing where it is not known. `shared` is set where facts
@@ -167,7 +167,7 @@ def build_baseline_cause(version: BaselineVersion, at: datetime) -> Cause:
 
 
 def build_upgrade_cause(present: Present) -> Cause:
-    """Build the cause of what this version of the monitor judges in another way."""
+    """Build the cause of what this version of the monitor evaluates in another way."""
     return Cause(present.code, UPGRADED, "", present.observed_at, kind=CauseKind.UPGRADE)
 
 

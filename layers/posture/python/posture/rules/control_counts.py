@@ -1,6 +1,6 @@
 """Counts the scopes that pass and fail each control, and those that were not evaluated for it.
 
-A control is judged by the results of its rules in each VPC, endpoint service, and account and
+A control is evaluated by the results of its rules in each VPC, endpoint service, and account and
 Region. A scope counts once for each control, by its worst result there. What was not evaluated is
 never a pass: a fact that could not be read or decided, a scope that a former version evaluated, and
 a scope in which there is nothing that the control is about, such as a service that its baseline

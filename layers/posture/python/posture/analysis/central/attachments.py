@@ -1,4 +1,4 @@
-"""Find the attachments of transit gateways and core networks, and judge those of a VPC."""
+"""Find the attachments of transit gateways and core networks, and evaluate those of a VPC."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ class Attachments:
         facets = (SharedFacet.PEERING_ATTACHMENTS, SharedFacet.ATTACHMENTS)
         return None, describe_unread(self._shared, facets, peer.gateway_id, peer.owner)
 
-    def judge(
+    def evaluate(
         self, snapshot: Snapshot, subnet: Subnet, gateway_id: str
     ) -> tuple[TransitAttachment | None, CentralStep]:
-        """Judge whether traffic from a subnet reaches a gateway.
+        """Decide whether traffic from a subnet reaches a gateway.
 
         An attachment serves the Availability Zones that it has a subnet in, and no others.
         https://docs.aws.amazon.com/vpc/latest/tgw/tgw-vpc-attachments.html
@@ -106,12 +106,12 @@ class Attachments:
         if subnet.zone in zones:
             text = f"{found.id} attaches {vpc_id} to {gateway_id} in {subnet.zone}"
             return found, _build_step(StepStatus.HOLDS, found.id, text, account)
-        return found, self._judge_zone(snapshot, subnet, found)
+        return found, self._evaluate_zone(snapshot, subnet, found)
 
-    def judge_ipv6(
+    def evaluate_ipv6(
         self, attachment: TransitAttachment, addresses: AddressSet
     ) -> CentralStep | None:
-        """Judge whether the attachment of a VPC carries IPv6; None if it does, or need not.
+        """Decide whether the attachment of a VPC carries IPv6; None if it does, or need not.
 
         Without IPv6 support, its network interfaces have no IPv6 addresses.
         https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTransitGatewayVpcAttachmentRequestOptions.html
@@ -128,10 +128,10 @@ class Attachments:
         text = f"{attachment.id} does not support IPv6"
         return _build_step(StepStatus.BROKEN, attachment.id, text, account)
 
-    def _judge_zone(
+    def _evaluate_zone(
         self, snapshot: Snapshot, subnet: Subnet, found: TransitAttachment
     ) -> CentralStep:
-        """Judge an attachment that is not known to have a subnet in the Availability Zone."""
+        """Evaluate an attachment that is not known to have a subnet in the Availability Zone."""
         account = snapshot.vpc.owner or snapshot.scope.account
         missing = ""
         if not found.subnet_ids or not set(found.subnet_ids) <= snapshot.subnets.keys():

@@ -56,8 +56,8 @@ class Walk:
         return CentralStep(found, status, subject, text, account, missing)
 
 
-def judge_other_path(end: VpcEnd, path: Path, walk: Walk) -> CentralStep:
-    """Judge traffic that leaves otherwise than to another VPC."""
+def evaluate_other_path(end: VpcEnd, path: Path, walk: Walk) -> CentralStep:
+    """Evaluate traffic that leaves otherwise than to another VPC."""
     named = describe_addresses(path.addresses)
     ends = {each.kind for each in path.ends}
     by_internet = ends & INTERNET and path.addresses & IPV6

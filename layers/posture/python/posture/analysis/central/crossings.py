@@ -1,4 +1,4 @@
-"""Judge what traffic passes where it leaves and enters a VPC: network ACLs and route tables.
+"""Decide what traffic passes where it leaves and enters a VPC: network ACLs and route tables.
 
 By a transit gateway, it passes the subnet that the attachment has in an Availability Zone. Traffic
 stays in the zone where it began, as long as the other attachment has a subnet there.
@@ -14,7 +14,7 @@ from posture.analysis.acl_gates import AclGates
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
 from posture.analysis.central.branches import Branch, Link
 from posture.analysis.central.ends import VpcEnd
-from posture.analysis.central.gates import Flow, Judged, judge_acl
+from posture.analysis.central.gates import Flow, GateResult, evaluate_acl
 from posture.analysis.gates import Gate
 from posture.lean_dataclass import dataclass
 from posture.model.network import Facet, Subnet
@@ -39,8 +39,8 @@ def list_crossings(  # noqa: PLR0913, PLR0917 - both sides, the traffic and its 
     out: Branch,
     back: Sequence[Branch],
     acls: AclGates,
-) -> Iterator[Judged]:
-    """Judge what traffic passes on its way out of one VPC into another, and back.
+) -> Iterator[GateResult]:
+    """Decide what traffic passes on its way out of one VPC into another, and back.
 
     Args:
         here: The VPC of the workload.
@@ -69,24 +69,24 @@ def list_crossings(  # noqa: PLR0913, PLR0917 - both sides, the traffic and its 
 
 def _leave(
     side: _Side, link: Link | None, flow: Flow, gates: tuple[Gate, Gate]
-) -> Iterator[Judged]:
-    """Judge what filters traffic on its way out of a VPC.
+) -> Iterator[GateResult]:
+    """Decide what filters traffic on its way out of a VPC.
 
     `gates` are outbound and inbound. The attachment's subnet is the one in the same zone, which may
     be the sender's own.
     """
     outbound, inbound = gates
-    yield judge_acl(side.end, side.subnet.id, outbound, flow, side.acls)
+    yield evaluate_acl(side.end, side.subnet.id, outbound, flow, side.acls)
     known = side.end.snapshot.subnets
     for each in link.subnet_ids if isinstance(link, TransitAttachment) else ():
         if each in known and known[each].zone == side.subnet.zone:
-            yield judge_acl(side.end, each, inbound, flow, side.acls)
+            yield evaluate_acl(side.end, each, inbound, flow, side.acls)
 
 
 def _enter(
     origin: _Side, side: _Side, link: Link | None, flow: Flow, gates: tuple[Gate, Gate]
-) -> Iterator[Judged]:
-    """Judge what traffic passes on its way from the attachment's subnet to its destination.
+) -> Iterator[GateResult]:
+    """Decide what traffic passes on its way from the attachment's subnet to its destination.
 
     Which of the attachment's subnets it passes is not known if the VPCs belong to several
     accounts, since the names of zones mean different zones there, or if appliance mode chooses a
@@ -94,7 +94,7 @@ def _enter(
     """
     outbound, inbound = gates
     if not isinstance(link, TransitAttachment):
-        yield judge_acl(side.end, side.subnet.id, inbound, flow, side.acls)
+        yield evaluate_acl(side.end, side.subnet.id, inbound, flow, side.acls)
         return
     subnet_ids = _list_entries(origin, side, link)
     if not subnet_ids:
@@ -103,15 +103,15 @@ def _enter(
         step = CentralStep(
             StepKind.ATTACHMENT, StepStatus.UNKNOWN, link.id, text, link.resource_owner, missing
         )
-        yield Judged(step)
-        yield judge_acl(side.end, side.subnet.id, inbound, flow, side.acls)
+        yield GateResult(step)
+        yield evaluate_acl(side.end, side.subnet.id, inbound, flow, side.acls)
         return
     choices = []
     for each in subnet_ids:
         found = list(_find_detours(side, each, flow, gates))
         if each != side.subnet.id:
-            found.append(judge_acl(side.end, each, outbound, flow, side.acls))
-            found.append(judge_acl(side.end, side.subnet.id, inbound, flow, side.acls))
+            found.append(evaluate_acl(side.end, each, outbound, flow, side.acls))
+            found.append(evaluate_acl(side.end, side.subnet.id, inbound, flow, side.acls))
         choices.append(found)
     yield from _merge_choices(subnet_ids, choices)
 
@@ -128,8 +128,8 @@ def _list_entries(origin: _Side, side: _Side, link: TransitAttachment) -> tuple[
 
 def _find_detours(
     side: _Side, subnet_id: str, flow: Flow, gates: tuple[Gate, Gate]
-) -> Iterator[Judged]:
-    """Judge routes that send traffic from the attachment's subnet to a middlebox in the VPC."""
+) -> Iterator[GateResult]:
+    """Evaluate routes that send traffic from the attachment's subnet to a middlebox in the VPC."""
     back = gates[0] is Gate.BACK_OUT
     destination = flow.sources if back else flow.target
     for each in side.end.reachability.find_subnet_detours(subnet_id):
@@ -146,12 +146,12 @@ def _find_detours(
             subject = each.table_id or subnet_id
             step = CentralStep(kind, status, subject, text, side.end.account, missing)
             stopped = diverted if back else flow.sources
-            yield Judged(step, stopped) if each.dropped else Judged(step)
+            yield GateResult(step, stopped) if each.dropped else GateResult(step)
 
 
 def _merge_choices(
-    subnet_ids: Sequence[str], choices: Sequence[Sequence[Judged]]
-) -> Iterator[Judged]:
+    subnet_ids: Sequence[str], choices: Sequence[Sequence[GateResult]]
+) -> Iterator[GateResult]:
     """Merge what traffic passes by each subnet that it may enter by: what holds for all of them."""
     if all(any(it.step.status is StepStatus.BROKEN for it in each) for each in choices):
         yield from choices[0]
@@ -162,4 +162,4 @@ def _merge_choices(
                 yield each
                 continue
             missing = each.step.missing or f"whether the traffic enters by {subnet_id}"
-            yield Judged(replace(each.step, status=StepStatus.UNKNOWN, missing=missing))
+            yield GateResult(replace(each.step, status=StepStatus.UNKNOWN, missing=missing))

@@ -1,4 +1,4 @@
-"""Judge whether hosts of a VPC may send DNS queries to an inbound Resolver endpoint."""
+"""Decide whether hosts of a VPC may send DNS queries to an inbound Resolver endpoint."""
 
 from __future__ import annotations
 

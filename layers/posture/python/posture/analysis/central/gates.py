@@ -1,4 +1,4 @@
-"""Judge the network ACLs and security groups that traffic passes between two VPCs.
+"""Evaluate the network ACLs and security groups that traffic passes between two VPCs.
 
 A transit gateway has a network interface in each subnet of an attachment. The network ACL of such
 a subnet filters what enters the gateway by its inbound rules and what leaves it by its outbound
@@ -47,7 +47,7 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class GateResult:
     """A step, the sources that it certainly stops, and the groups of which a workload needs one."""
 
     step: CentralStep
@@ -55,8 +55,8 @@ class Judged:
     groups: frozenset[str] = frozenset()
 
 
-def judge_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow, acls: AclGates) -> Judged:
-    """Judge what the network ACL of a subnet does to traffic in the direction of a gate.
+def evaluate_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow, acls: AclGates) -> GateResult:
+    """Decide what the network ACL of a subnet does to traffic in the direction of a gate.
 
     It filters by the address of the interface outbound on the way there and inbound on the way
     back, and otherwise by that of the source. What takes more work than is left is unknown.
@@ -66,18 +66,20 @@ def judge_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow, acls: AclGate
     if acl is None:
         text = f"the network ACL of {subnet_id} could not be read"
         missing = f"ec2:{Facet.NETWORK_ACLS} in account {end.account}"
-        return Judged(CentralStep(kind, StepStatus.UNKNOWN, subnet_id, text, end.account, missing))
+        return GateResult(
+            CentralStep(kind, StepStatus.UNKNOWN, subnet_id, text, end.account, missing)
+        )
     if flow.version in find_unrestricted_versions(acl):
         text = f"{acl.id} allows the traffic"
-        return Judged(CentralStep(kind, StepStatus.HOLDS, acl.id, text, end.account))
+        return GateResult(CentralStep(kind, StepStatus.HOLDS, acl.id, text, end.account))
     denials = _find_denials(acl, gate, flow, acls)
     if denials is None:
         text = f"whether {acl.id} allows the traffic is not known"
         missing = acls.work.describe_costly()
-        return Judged(CentralStep(kind, StepStatus.UNKNOWN, acl.id, text, end.account, missing))
+        return GateResult(CentralStep(kind, StepStatus.UNKNOWN, acl.id, text, end.account, missing))
     if not denials:
         text = f"{acl.id} allows the traffic"
-        return Judged(CentralStep(kind, StepStatus.HOLDS, acl.id, text, end.account))
+        return GateResult(CentralStep(kind, StepStatus.HOLDS, acl.id, text, end.account))
     by_port = [
         AddressSet.union(
             each.obstacle.addresses
@@ -88,7 +90,7 @@ def judge_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow, acls: AclGate
     ]
     status, stopped = _decide(by_port, flow)
     text = denials[0].describe(subnet_id, flow)
-    return Judged(CentralStep(kind, status, acl.id, text, end.account), stopped)
+    return GateResult(CentralStep(kind, status, acl.id, text, end.account), stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +145,14 @@ def _decide(denied: Sequence[AddressSet], flow: Flow) -> tuple[StepStatus, Addre
     return StepStatus.UNKNOWN if unknown else StepStatus.PARTLY, always
 
 
-def judge_groups(
+def evaluate_groups(
     there: VpcEnd,
     group_ids: tuple[str, ...],
     flow: Flow,
     peering: VpcPeering | None,
     own: frozenset[str],
-) -> Judged:
-    """Judge whether an endpoint's security groups allow traffic from a subnet of another VPC.
+) -> GateResult:
+    """Decide whether an endpoint's security groups allow traffic from a subnet of another VPC.
 
     Args:
         there: The VPC of the endpoint.
@@ -200,7 +202,7 @@ def judge_groups(
     step = CentralStep(
         StepKind.SECURITY_GROUP, status, by, text, there.account, "; ".join(dict.fromkeys(missing))
     )
-    return Judged(step, always, needed)
+    return GateResult(step, always, needed)
 
 
 def _find_references(
@@ -217,14 +219,14 @@ def _find_references(
     }
 
 
-def judge_outbound(
+def evaluate_outbound(
     here: VpcEnd,
     own: frozenset[str],
     flow: Flow,
     peering: VpcPeering | None,
     group_ids: tuple[str, ...],
-) -> Judged:
-    """Judge whether the outbound rules of a workload's security groups allow the traffic."""
+) -> GateResult:
+    """Decide whether the outbound rules of a workload's security groups allow the traffic."""
     known = here.snapshot.security_groups
     groups = [known[each] for each in sorted(own) if each in known]
     missing = [f"the security group {each}" for each in sorted(own) if each not in known]
@@ -250,4 +252,4 @@ def judge_outbound(
     step = CentralStep(
         StepKind.SECURITY_GROUP, status, by, text, here.account, "; ".join(dict.fromkeys(missing))
     )
-    return Judged(step, stopped)
+    return GateResult(step, stopped)

@@ -120,14 +120,14 @@ class _Resolver:
             for resolver in found:
                 text = f"hosts of {vpc.id} ask {server} of {_describe_resolver(resolver)} ({named})"
                 step = _hold(StepKind.DNS_SERVERS, subject, text, account)
-                closed = self._judge_groups(resolver)
+                closed = self._evaluate_groups(resolver)
                 answer = closed or self._ask_inbound(query, resolver, ())
                 answers.append(_prepend(step, answer))
         text = f"hosts may ask any of the DNS servers of {named}, which answer differently"
         doubt = CentralStep(StepKind.DNS_SERVERS, StepStatus.UNKNOWN, subject, text, account)
         return combine_doubtful(answers, doubt)
 
-    def _judge_groups(self, resolver: InboundResolver) -> NameAnswer | None:
+    def _evaluate_groups(self, resolver: InboundResolver) -> NameAnswer | None:
         """Return the failure of hosts whose queries an inbound endpoint's groups keep out."""
         there = self.shared.central_vpcs.get(resolver.vpc_id)
         if there is None or not is_closed(resolver, there, self.asker):

@@ -10,12 +10,12 @@ from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.analysis.central.answers import CentralPath, CentralStep, StepKind, StepStatus
 from posture.analysis.central.crossings import list_crossings
 from posture.analysis.central.ends import VpcEnd, get_end
-from posture.analysis.central.gates import Flow, Judged, judge_groups, judge_outbound
+from posture.analysis.central.gates import Flow, GateResult, evaluate_groups, evaluate_outbound
 from posture.analysis.central.routes import get_transit
 from posture.analysis.central.targets import (
     CentralTarget,
     describe_unread_interface,
-    judge_state,
+    evaluate_state,
     restrict_interface,
 )
 from posture.analysis.central.traces import (
@@ -153,7 +153,7 @@ class CentralTracer:
         return CentralTarget(
             there,
             endpoint,
-            judge_state(there, endpoint),
+            evaluate_state(there, endpoint),
             tuple(
                 known.get(each) or NetworkInterface(each, "", "", (), ())
                 for each in endpoint.network_interface_ids or ("",)
@@ -219,7 +219,7 @@ class CentralTracer:
                 found.append(merge_alternatives(interface, traces))
                 whole = whole and len(parts) == 1
         if not found:
-            return Trace((_judge_versions(question, there),)), whole
+            return Trace((_evaluate_versions(question, there),)), whole
         return merge_versions(found), whole
 
     def _divide(
@@ -317,31 +317,33 @@ class CentralTracer:
             return Trace((*out.steps, step), flow.sources, flow.sources)
         back = self._transit.trace(there, home, flow.sources, here.vpc_id, back=True)
         peering = out.entry if isinstance(out.entry, VpcPeering) else None
-        judged: list[Judged] = list(
+        passed: list[GateResult] = list(
             list_crossings(here, subnet, there, home, flow, out, back, self._acls)
         )
         if question.groups:
-            judged.append(judge_outbound(here, question.groups, flow, peering, question.group_ids))
-        judged.append(judge_groups(there, question.group_ids, flow, peering, question.groups))
+            passed.append(
+                evaluate_outbound(here, question.groups, flow, peering, question.group_ids)
+            )
+        passed.append(evaluate_groups(there, question.group_ids, flow, peering, question.groups))
         for branch in back:
             whole = branch.addresses >= flow.sources
-            judged += [
-                Judged(each if whole else weaken(each), branch.addresses)
+            passed += [
+                GateResult(each if whole else weaken(each), branch.addresses)
                 if each.status is StepStatus.BROKEN
-                else Judged(each)
+                else GateResult(each)
                 for each in branch.steps
             ]
-        stopped = AddressSet.union(each.stopped for each in judged)
-        steps = (*out.steps, *(each.step for each in judged))
-        groups = frozenset(group for each in judged for group in each.groups)
+        stopped = AddressSet.union(each.stopped for each in passed)
+        steps = (*out.steps, *(each.step for each in passed))
+        groups = frozenset(group for each in passed for group in each.groups)
         reaching = flow.sources - stopped
         if not reaching:
             steps = strengthen(steps)
         return cut_at_broken(Trace(steps, flow.sources, reaching, groups))
 
 
-def _judge_versions(question: _Question, there: VpcEnd) -> CentralStep:
-    """Judge an interface without an address of the subnet's IP versions; NAT64 may translate."""
+def _evaluate_versions(question: _Question, there: VpcEnd) -> CentralStep:
+    """Evaluate an interface without an address of the subnet's IP versions; NAT64 may translate."""
     subnet = question.subnet
     text = f"{subnet.id} and the endpoint share no IP version"
     status, missing = StepStatus.BROKEN, ""

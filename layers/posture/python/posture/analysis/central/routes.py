@@ -19,7 +19,7 @@ from dataclasses import replace
 from posture.analysis.addresses import AddressSet
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
 from posture.analysis.central.attachments import ATTACHMENTS, Attachments, is_working
-from posture.analysis.central.branches import Branch, Walk, judge_other_path
+from posture.analysis.central.branches import Branch, Walk, evaluate_other_path
 from posture.analysis.central.ends import VpcEnd, get_end
 from posture.analysis.central.gateway_tables import build_router, get_plain_router
 from posture.analysis.central.unread import describe_unread, find_gap
@@ -97,19 +97,19 @@ class Transit:
     def _leave(self, end: VpcEnd, subnet: Subnet, path: Path, walk: Walk) -> Iterator[Branch]:
         """Follow traffic out of a VPC by the route of its subnet's route table."""
         if path.route is None or path.kind not in {*GATEWAYS, PathKind.PEERING}:
-            yield Branch(path.addresses, (judge_other_path(end, path, walk),))
+            yield Branch(path.addresses, (evaluate_other_path(end, path, walk),))
             return
         text = f"{path.table_id} routes {path.route.destination} to {path.target}"
         first = walk.build_step(StepKind.ROUTE, StepStatus.HOLDS, path.table_id, text, end.account)
         if path.kind is PathKind.PEERING:
-            step, peering = self._judge_peering(end, path.target, walk)
+            step, peering = self._evaluate_peering(end, path.target, walk)
             yield Branch(path.addresses, (first, step), peering, peering)
             return
         gateway_id = _get_gateway_id(path.target)
         onward = self._enter_gateway(end, subnet, gateway_id, path.addresses, walk)
         yield from _put_before((first,), onward)
 
-    def _judge_peering(
+    def _evaluate_peering(
         self, end: VpcEnd, peering_id: str, walk: Walk
     ) -> tuple[CentralStep, VpcPeering | None]:
         peering = self._shared.peerings.get(peering_id)
@@ -137,23 +137,23 @@ class Transit:
     def _enter_gateway(
         self, end: VpcEnd, subnet: Subnet, gateway_id: str, addresses: AddressSet, walk: Walk
     ) -> Iterator[Branch]:
-        attachment, found = self.attachments.judge(end.snapshot, subnet, gateway_id)
+        attachment, found = self.attachments.evaluate(end.snapshot, subnet, gateway_id)
         kind = StepKind.RETURN_ROUTE if walk.back else StepKind.ATTACHMENT
         step = replace(found, kind=kind)
         if attachment is None or step.status is StepStatus.BROKEN:
             yield Branch(addresses, (step,), attachment)
             return
-        steps = (step, *self._judge_ipv6(attachment, addresses, walk))
+        steps = (step, *self._evaluate_ipv6(attachment, addresses, walk))
         if steps[-1].status is StepStatus.BROKEN:
             yield Branch(addresses, steps, attachment)
             return
         for branch in _put_before(steps, self._look_up(attachment, addresses, walk)):
             yield replace(branch, exit=attachment)
 
-    def _judge_ipv6(
+    def _evaluate_ipv6(
         self, attachment: TransitAttachment, addresses: AddressSet, walk: Walk
     ) -> Iterator[CentralStep]:
-        if found := self.attachments.judge_ipv6(attachment, addresses):
+        if found := self.attachments.evaluate_ipv6(attachment, addresses):
             yield replace(found, kind=StepKind.RETURN_ROUTE) if walk.back else found
 
     def _look_up(
@@ -286,7 +286,7 @@ class Transit:
             text = f"{attachment_id} leads to {kind}".removesuffix(" ")
             return stop(StepStatus.UNKNOWN, text, missing)
         if attachment.resource_id == walk.wanted:
-            steps = tuple(self._judge_ipv6(attachment, addresses, walk))
+            steps = tuple(self._evaluate_ipv6(attachment, addresses, walk))
             return (Branch(addresses, steps, entry=attachment),)
         return self._pass_vpc(attachment, addresses, owner, walk)
 

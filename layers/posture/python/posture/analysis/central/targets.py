@@ -51,8 +51,8 @@ def restrict_interface(interface: NetworkInterface, versions: frozenset[int]) ->
     return replace(interface, addresses=addresses, unknown_versions=unknown)
 
 
-def judge_state(there: VpcEnd, endpoint: Endpoint) -> CentralStep:
-    """Judge whether an endpoint takes traffic."""
+def evaluate_state(there: VpcEnd, endpoint: Endpoint) -> CentralStep:
+    """Decide whether an endpoint takes traffic."""
     state = endpoint.state or "unknown"
     if endpoint.state in WORKING:
         status, text = StepStatus.HOLDS, f"{endpoint.id} in {there.vpc_id} is {state}"

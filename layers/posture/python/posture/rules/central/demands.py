@@ -47,8 +47,8 @@ def list_demanded(vpc: VpcContext) -> dict[str, Demand]:
     return found
 
 
-def judge_demand(vpc: VpcContext, use: CentralUse, demand: Demand | None) -> RuleResult | None:
-    """Judge whether the names of a service lead to a hub that a VPC must use.
+def evaluate_demand(vpc: VpcContext, use: CentralUse, demand: Demand | None) -> RuleResult | None:
+    """Decide whether the names of a service lead to a hub that a VPC must use.
 
     Returns:
         None where they do, or where another rule reports why they do not.
@@ -90,8 +90,8 @@ def _leads_elsewhere(vpc: VpcContext, use: CentralUse, answer: NameAnswer, deman
     return not to or not to <= demand.hubs
 
 
-def judge_unmatched(vpc: VpcContext) -> Iterator[RuleResult]:
-    """Judge the hubs that a VPC must use and that nothing leads to, whatever their services."""
+def evaluate_unmatched(vpc: VpcContext) -> Iterator[RuleResult]:
+    """Evaluate the hubs that a VPC must use and that nothing leads to, whatever their services."""
     vpc_id, shared = vpc.snapshot.vpc.id, vpc.shared
     for entry, certain in _list_entries(vpc):
         if shared is None or not certain or entry.services or _list_hubs(vpc, entry):

@@ -12,7 +12,7 @@ from posture.analysis.endpoint_dns import WORKING
 from posture.model.network import EndpointType, Facet
 from posture.model.service_names import short_name
 from posture.model.verdict import Severity
-from posture.rules.central.demands import judge_demand, judge_unmatched, list_demanded
+from posture.rules.central.demands import evaluate_demand, evaluate_unmatched, list_demanded
 from posture.rules.central.offers import list_offers
 from posture.rules.central.steps import (
     build_failure,
@@ -59,14 +59,14 @@ def _bypasses(vpc: VpcContext) -> Iterator[RuleResult]:
         broken = use.broken is not None or use.status is StepStatus.UNKNOWN
         if broken and name in lacking:
             yield not_applicable(name, f"{name}: {REPORTED}")
-        elif found := judge_demand(vpc, use, demanded.get(name)):
+        elif found := evaluate_demand(vpc, use, demanded.get(name)):
             yield found
         else:
-            yield _judge(vpc, use)
-    yield from judge_unmatched(vpc)
+            yield _evaluate_use(vpc, use)
+    yield from evaluate_unmatched(vpc)
 
 
-def _judge(vpc: VpcContext, use: CentralUse) -> RuleResult:
+def _evaluate_use(vpc: VpcContext, use: CentralUse) -> RuleResult:
     name, vpc_id = use.service.name, vpc.snapshot.vpc.id
     if use.status is StepStatus.UNKNOWN and use.overruled:
         return not_applicable(name, f"{name}: reported by hosted-zone-overruled")
@@ -129,10 +129,10 @@ def _overruled(vpc: VpcContext) -> Iterator[RuleResult]:
             if source.overruled_by:
                 overruled[source.id].append(use)
     for source_id, uses in sorted(overruled.items()):
-        yield _judge_overruled(vpc, source_id, uses, lacking)
+        yield _evaluate_overruled(vpc, source_id, uses, lacking)
 
 
-def _judge_overruled(
+def _evaluate_overruled(
     vpc: VpcContext, source_id: str, uses: list[CentralUse], lacking: frozenset[str]
 ) -> RuleResult:
     vpc_id = vpc.snapshot.vpc.id

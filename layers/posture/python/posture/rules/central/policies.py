@@ -27,10 +27,10 @@ ALLOWS = re.compile(r'"Allow"')
 UNNAMED = ("999999999999", "888888888888")
 
 
-def judge_policy(
+def evaluate_policy(
     endpoint: Endpoint, snapshot: Snapshot, user: Snapshot, organization: str = ""
 ) -> CentralStep | None:
-    """Judge whether the policy of an endpoint lets some request from a VPC through.
+    """Decide whether the policy of an endpoint lets some request from a VPC through.
 
     Args:
         endpoint: The endpoint.

@@ -25,7 +25,7 @@ from posture.analysis.central.private_names import list_names, split_names
 from posture.analysis.central.sources import Source
 from posture.lean_dataclass import dataclass
 from posture.model.network import Facet, Service
-from posture.rules.central.policies import judge_policy
+from posture.rules.central.policies import evaluate_policy
 from posture.rules.endpoint_lookups import AVAILABLE, AWS_SERVICE_TYPES, PENDING
 from posture.rules.evidence import join_names
 from posture.rules.rule import VpcContext
@@ -137,12 +137,12 @@ def _evaluate(vpc: VpcContext, service: Service) -> CentralUse:
     )
     counted = [each for each in names if each.name in default]
     use = replace(use, optional=tuple(each for each in names if each.name not in default))
-    if by_names := _judge_names(vpc, use, counted):
+    if by_names := _evaluate_names(vpc, use, counted):
         return by_names
     if why := vpc.snapshot.unreadable.get(Facet.SUBNETS):
         return _miss_subnets(vpc, use, why)
-    by_paths = _judge_paths(use, {name: each.summary for name, each in cells.items()})
-    return by_paths if by_paths.deciding else _judge_policies(vpc, by_paths)
+    by_paths = _evaluate_paths(use, {name: each.summary for name, each in cells.items()})
+    return by_paths if by_paths.deciding else _evaluate_policies(vpc, by_paths)
 
 
 def _locate(vpc: VpcContext, endpoint_id: str) -> str:
@@ -151,10 +151,10 @@ def _locate(vpc: VpcContext, endpoint_id: str) -> str:
     return known.snapshot.vpc.id if known else ""
 
 
-def _judge_names(
+def _evaluate_names(
     vpc: VpcContext, use: CentralUse, names: Sequence[NameAnswer]
 ) -> CentralUse | None:
-    """Judge the names of a service; None where all lead to endpoints."""
+    """Evaluate the names of a service; None where all lead to endpoints."""
     failing = [each for each in names if each.outcome is not NameOutcome.ENDPOINT]
     certain = [each for each in failing if each.outcome is not NameOutcome.UNKNOWN]
     if not failing:
@@ -220,8 +220,8 @@ def _miss_subnets(vpc: VpcContext, use: CentralUse, why: str) -> CentralUse:
     return replace(use, status=StepStatus.UNKNOWN, deciding=step, steps=(step,))
 
 
-def _judge_paths(use: CentralUse, summaries: Mapping[str, str]) -> CentralUse:
-    """Judge the paths to the interfaces that names lead to, from each subnet with workloads."""
+def _evaluate_paths(use: CentralUse, summaries: Mapping[str, str]) -> CentralUse:
+    """Evaluate the paths to the interfaces that names lead to, from each subnet with workloads."""
     leading = next((each for each in use.names if each.endpoint_ids), None)
     before = leading.steps if leading else ()
     every = [(subnet_id, path) for subnet_id, found in use.paths.items() for path in found]
@@ -259,15 +259,15 @@ def _judge_paths(use: CentralUse, summaries: Mapping[str, str]) -> CentralUse:
     )
 
 
-def _judge_policies(vpc: VpcContext, use: CentralUse) -> CentralUse:
-    """Judge whether the policies of the central endpoints let requests of the VPC's account in."""
+def _evaluate_policies(vpc: VpcContext, use: CentralUse) -> CentralUse:
+    """Decide whether the policies of the central endpoints let requests of the VPC's account in."""
     organization = vpc.baseline.organization
     steps: list[CentralStep] = []
     for endpoint_id in use.endpoints:
         known = find_endpoint(endpoint_id, vpc.snapshot, vpc.shared) if vpc.shared else None
         if known is None:
             continue
-        step = judge_policy(known.endpoint, known.snapshot, vpc.snapshot, organization)
+        step = evaluate_policy(known.endpoint, known.snapshot, vpc.snapshot, organization)
         if step:
             steps.append(step)
     use = replace(use, steps=(*use.steps, *(it for it in steps if it.status is StepStatus.HOLDS)))

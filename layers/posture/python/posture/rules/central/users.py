@@ -78,10 +78,10 @@ def _unlisted_users(vpc: VpcContext) -> Iterator[RuleResult]:
     hub = vpc.snapshot.vpc.id
     for user in list_users(shared, hub):
         if user.resolves:
-            yield _judge_user(vpc, user, hub)
+            yield _evaluate_user(vpc, user, hub)
 
 
-def _judge_user(vpc: VpcContext, user: NetworkUser, hub: str) -> RuleResult:
+def _evaluate_user(vpc: VpcContext, user: NetworkUser, hub: str) -> RuleResult:
     concerns = frozenset({user.vpc_id, hub})
     selected = is_spoke(vpc, user)
     if selected:

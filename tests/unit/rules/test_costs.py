@@ -76,6 +76,13 @@ def test_an_endpoint_for_other_networks_passes(more: dict[str, Any], status: Sta
     assert statuses(ENDPOINT_COST, snapshot) == {"vpce-x": status}
 
 
+@pytest.mark.parametrize("state", ["pendingAcceptance", "failed", "deleting"])
+def test_an_endpoint_that_carries_nothing_yet_is_not_charged_for(state: str) -> None:
+    """Another rule reports it."""
+    snapshot = build_snapshot(A, gateway("s3"), interface("x", S3, state=state))
+    assert statuses(ENDPOINT_COST, snapshot) == {}
+
+
 def test_other_services_have_no_gateway_endpoint() -> None:
     """An interface endpoint is the only one there is."""
     assert statuses(ENDPOINT_COST, build_snapshot(A, interface("1"))) == {}

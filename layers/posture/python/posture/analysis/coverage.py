@@ -168,6 +168,7 @@ class Analysis:
         self._cells: dict[tuple[str, str], Cell] = (
             routed._cells if routed and gated and same_network else {}  # noqa: SLF001 - own class
         )
+        self._former = gated if same_network else None
         self._tracer: CentralTracer | None = None
         self._obstructed: dict[tuple[str, str, str], tuple[frozenset[int], AddressSet] | None] = {}
         self._summed: dict[int, tuple[PathOutcome, str]] = {}
@@ -201,8 +202,29 @@ class Analysis:
             return self._evaluate(subnet, service, workload_groups)
         key = subnet.id, service.name
         if key not in self._cells:
-            self._cells[key] = self._evaluate(subnet, service)
+            self._cells[key] = self._find_former_cell(key, subnet, service) or self._evaluate(
+                subnet, service
+            )
         return self._cells[key]
+
+    def _find_former_cell(
+        self, key: tuple[str, str], subnet: Subnet, service: Service
+    ) -> Cell | None:
+        """Find the cell before a change that concerns neither names nor paths nor gates."""
+        former = self._former
+        cell = former._cells.get(key) if former else None  # noqa: SLF001 - own class
+        if not former or not cell or subnet is not former.snapshot.subnets.get(subnet.id):
+            return None
+        resolution = self.resolve_names(service)
+        if cell.resolution != resolution or resolution.resolves_to in BEYOND or cell.central:
+            return None
+        if resolution.resolves_to is ResolvesTo.ENDPOINT:
+            same = all(
+                self.resolve_interfaces(each) == former.resolve_interfaces(each)
+                for each in resolution.endpoints
+            )
+            return cell if same else None
+        return cell if cell.paths is self.paths.find_paths(subnet, service) else None
 
     def resolve_names(self, service: Service) -> NameResolution:
         """Decide what a service's DNS names resolve to."""

@@ -7,10 +7,11 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html#gatewa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from posture.analysis.addresses import IPV4, IPV6, NAT64, NOTHING, TO_NAT64, AddressSet
+from posture.analysis.kept_paths import depend_on, find_kept_tables
 from posture.analysis.path import DROPPED, Path, PathKind
 from posture.analysis.region_offers import find_service_addresses, get_region_offers
 from posture.analysis.routing import (
@@ -39,19 +40,27 @@ KINDS = {kind: PathKind[kind.name] for kind in TargetKind if kind.name in PathKi
     TargetKind.NETWORK_INTERFACE: PathKind.APPLIANCE,
 }
 
+# The id of a route table, what is sent, the gateway service it is sent to (None for any addresses),
+# and how the subnet blocks public access.
+_Traffic = tuple[str, AddressSet, str | None, str]
+
 
 class PathFinder:
     """Finds paths out of subnets; those of one route table and the same IP versions share them."""
 
     def __init__(self, snapshot: Snapshot, former: PathFinder | None = None) -> None:
-        """Find paths of a snapshot; the routers of route tables as they were come from `former`."""
+        """Find paths of a snapshot; what a change does not concern comes from the `former` one."""
         self._snapshot = snapshot
+        self._former = former
+        self._kept: frozenset[str] = (
+            find_kept_tables(former._snapshot, snapshot) if former else frozenset()  # noqa: SLF001 - own class
+        )
         self._addresses: dict[str, AddressSet | None] = {}
         self._tables: dict[str, RouteTable | None] = {}
         self._translated: dict[tuple[str, bool], AddressSet] = {}
-        self._routers = dict(former._list_routers(snapshot)) if former else {}
+        self._routers = dict(former.list_routers(snapshot)) if former else {}
         self._found: dict[tuple[str, str], tuple[Path, ...] | None] = {}
-        self._paths: dict[tuple[str, AddressSet, str, str], tuple[Path, ...]] = {}
+        self._paths: dict[_Traffic, tuple[Path, ...]] = {}
 
     def find_table(self, subnet: Subnet) -> RouteTable | None:
         """Find the route table of a subnet."""
@@ -81,14 +90,24 @@ class PathFinder:
         sendable = find_sendable_addresses(subnet)
         name = service.name if EndpointType.GATEWAY in service.types else ""
         translated = self._find_translated(subnet, table)
-        key = table.id, sendable | translated, name, subnet.block_public_access
-        if key not in self._paths:
-            router, trail = self.prepare_router(table), self._start_trail(subnet)
+
+        def divide() -> Iterator[Path]:
             sent = addresses & sendable
             if translated:
                 sent |= (addresses & IPV4).shift(TO_NAT64) & translated
-            self._paths[key] = tuple(self._divide(router, sent, name, trail))
-        return self._paths[key]
+            return self._divide(self.prepare_router(table), sent, name, self._start_trail(subnet))
+
+        traffic = table.id, sendable | translated, name, subnet.block_public_access
+        return self._share(traffic, divide)
+
+    def _share(self, traffic: _Traffic, divide: Callable[[], Iterator[Path]]) -> tuple[Path, ...]:
+        """Return the paths of traffic, which subnets share; those before a change if they hold."""
+        if traffic not in self._paths:
+            known = self._former._paths.get(traffic) if self._former else None  # noqa: SLF001 - own class
+            if known is None or traffic[0] not in self._kept or not depend_on(known, self._kept):
+                known = tuple(divide())
+            self._paths[traffic] = known
+        return self._paths[traffic]
 
     def _find_translated(self, subnet: Subnet, table: RouteTable) -> AddressSet:
         key = table.id, may_use_nat64(subnet)
@@ -121,7 +140,7 @@ class PathFinder:
             self._routers[key] = Router(whole, self._snapshot.prefix_lists)
         return self._routers[key]
 
-    def _list_routers(self, after: Snapshot) -> Iterator[tuple[tuple[str, bool], Router]]:
+    def list_routers(self, after: Snapshot) -> Iterator[tuple[tuple[str, bool], Router]]:
         """List the routers of subnets' route tables that are the same after a change."""
         before = self._snapshot
         if before.prefix_lists == after.prefix_lists:
@@ -144,8 +163,13 @@ class PathFinder:
         table = self.find_table(subnet)
         if table is None:
             return _build_unknown(addresses, f"the route table of {subnet.id} is not known")
-        router = self.prepare_router(table)
-        return tuple(self._divide(router, addresses, "", self._start_trail(subnet)))
+        traffic = table.id, addresses, None, subnet.block_public_access
+        return self._share(
+            traffic,
+            lambda: self._divide(
+                self.prepare_router(table), addresses, "", self._start_trail(subnet)
+            ),
+        )
 
     def _start_trail(self, subnet: Subnet) -> Trail:
         vpc = self._snapshot.vpc.block_public_access

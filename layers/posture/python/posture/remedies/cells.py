@@ -7,17 +7,17 @@ address has no cell: for it, the addresses count to which a subnet has no route 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
-from posture.analysis.coverage import Analysis, Cell
+from posture.analysis.coverage import Cell
 from posture.analysis.path import DROPPED, UNKNOWN_ENDS, Path, PathKind
 from posture.analysis.path_outcome import REACHED, PathOutcome
 from posture.analysis.reach import Reach, ReachStatus
 from posture.analysis.region_offers import find_service_addresses, list_gateway_services
 from posture.lean_dataclass import dataclass
-from posture.model.network import Service, Snapshot, Subnet
+from posture.model.network import Service, Snapshot
 from posture.rules.rule import VpcContext
 
 PUBLIC = frozenset({PathOutcome.INTERNET, PathOutcome.OTHER_NETWORK, PathOutcome.PARTLY})
@@ -74,25 +74,22 @@ def list_lost_routes(before: VpcContext, after: VpcContext) -> tuple[LostRoute, 
     if _routes_alike(before.snapshot, after.snapshot):
         return ()
     outside = ALL - _find_own_addresses(before.snapshot)
-    dropped: dict[tuple[object, ...], AddressSet] = {}
+    dropped: dict[int, tuple[Sequence[Path], AddressSet]] = {}
 
-    def find_dropped(analysis: Analysis, subnet: Subnet) -> AddressSet:
-        table = analysis.paths.find_table(subnet)
-        key = id(analysis), table and table.id, subnet.block_public_access
-        if key not in dropped:
-            paths = analysis.paths.trace(subnet, outside)
-            dropped[key] = _select((end for path in paths for end in path.ends), DROPPED)
-        return dropped[key]
+    def find_dropped(paths: Sequence[Path]) -> AddressSet:
+        if id(paths) not in dropped:  # subnets of one route table share them
+            found = _select((end for path in paths for end in path.ends), DROPPED)
+            dropped[id(paths)] = paths, found
+        return dropped[id(paths)][1]
 
-    lost = (
-        LostRoute(
-            subnet.id,
-            find_dropped(after.analysis, subnet) - find_dropped(before.analysis, subnet),
-        )
-        for subnet in before.analysis.subnets
-        if subnet.id in after.snapshot.subnets
-    )
-    return tuple(each for each in lost if each.addresses)
+    lost: list[LostRoute] = []
+    for subnet in before.analysis.subnets:
+        if subnet.id not in after.snapshot.subnets:
+            continue
+        was, now = (each.analysis.paths.trace(subnet, outside) for each in (before, after))
+        if now is not was and (addresses := find_dropped(now) - find_dropped(was)):
+            lost.append(LostRoute(subnet.id, addresses))
+    return tuple(lost)
 
 
 def _routes_alike(before: Snapshot, after: Snapshot) -> bool:
@@ -116,7 +113,7 @@ def _find_cell(vpc: VpcContext, subnet_id: str, service: Service) -> Cell | None
 
 def _differs(before: Cell | None, after: Cell | None) -> bool:
     """Return whether the traffic of a cell takes another path, or is blocked elsewhere."""
-    if before is None or after is None:
+    if before is None or after is None or before is after:
         return before is not after
     if (before.outcome, before.summary) != (after.outcome, after.summary):
         return True

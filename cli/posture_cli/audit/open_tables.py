@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -85,8 +86,18 @@ class OpenTables:
         Raises:
             CommandError: The findings table does not exist.
         """
-        try:
+        with self.naming_missing_table():
             yield from self.findings.list_scopes()
+
+    @contextmanager
+    def naming_missing_table(self) -> Iterator[None]:
+        """Name the findings table in the error if it does not exist.
+
+        Raises:
+            CommandError: It does not exist.
+        """
+        try:
+            yield
         except self.client.exceptions.ResourceNotFoundException as error:
             table, region = self.tables.findings, self.client.meta.region_name
             raise CommandError(f"there is no table {table!r} in {region}") from error

@@ -10,24 +10,28 @@ from typing import TYPE_CHECKING, Protocol
 from posture.errors import ConflictError, CorruptItemError
 from posture.lifecycle.diff import is_bad
 from posture.model.finding import Finding
-from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.runtime.clock import TimeSource, utc_now
+from posture.store.actors import PARTITION as ACTORS
+from posture.store.findings import Findings
 from posture.store.hash_chain import Chain
 from posture.store.history import History, keep_latest
 from posture.store.items import Entry, parse_history_entry
-from posture.store.scope_record import CLOCK_TOLERANCE, RECORD_KEY, ScopeRecord
-from posture.store.scope_store import Store
-from posture.store.waivers import PARTITION, WaiverTable
+from posture.store.rejections import PARTITION as REJECTED
+from posture.store.scope_record import RECORD_KEY
+from posture.store.waivers import PARTITION
 from posture_cli.audit.chain_walk import ChainFault, ChainWalk, Row
 from posture_cli.audit.exported_ends import ExportedChain, ExportedEnds
 from posture_cli.audit.observed import format_instant
+from posture_cli.audit.stored_baseline import StoredBaseline
+from posture_cli.audit.stored_scope import StoredScope, parse_stored_scope
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from posture.runtime.settings import Tables
 
+NO_SCOPES = {PARTITION, REJECTED, ACTORS}  # the partitions of history that are none
 ATTEMPTS = 3  # a scope that is written during its verification is verified again
 
 Loader = Callable[[], tuple[Chain, Mapping[str, Finding] | None]]  # the recorded end, the findings
@@ -120,22 +124,24 @@ class Verifier:
         now: TimeSource = utc_now,
         visitor: RowVisitor | None = None,
     ) -> None:
-        self._store = Store(client, tables)
+        self._findings = Findings(client, tables.findings)
         self._history = History(client, tables.history)
-        self._waivers = WaiverTable(client, tables.baseline)
+        self._baseline = StoredBaseline(client, tables.baseline)
         self._now = now
         self._visitor = visitor
 
-    def verify_all(
-        self, scopes: Iterable[Scope], exported: ExportedEnds | None = None
-    ) -> Iterator[VerificationResult]:
-        """Verify each scope, as `verify_scopes`, and all others that history has rows of.
+    def verify_all(self, exported: ExportedEnds | None = None) -> Iterator[VerificationResult]:
+        """Verify each scope of both tables and of the exports, as `verify_scopes`.
 
-        So a scope is verified although its record was removed, or is no longer listed.
+        So a scope is verified although its record was removed or is no longer listed, and so is
+        one to which only findings, or only rows of history, were copied.
         """
-        listed = set(scopes)
-        listed |= {Scope.parse(name) for name in self._history.list_partitions() if "/" in name}
-        return self.verify_scopes(sorted(listed), exported)
+        names = {*self._findings.list_partitions(), *self._history.list_partitions()} - NO_SCOPES
+        scopes = {name: _parse_scope(name) for name in sorted(names)}
+        yield from self.verify_scopes(filter(None, scopes.values()), exported)
+        for name in (name for name, scope in scopes.items() if scope is None):
+            fault = ChainFault("", "inserted: no scope and nothing else has such a key")
+            yield VerificationResult(name, Chain(), fault=fault)
 
     def verify_scopes(
         self, scopes: Iterable[Scope], exported: ExportedEnds | None = None
@@ -161,36 +167,33 @@ class Verifier:
         Its rows are dated by the computers of those who decide, so their times prove nothing.
         """
         known = replace((exported or ExportedEnds()).find(PARTITION), exported_at=None)
-        return self._verify(PARTITION, lambda: (self._waivers.load_chain(), None), known)
+        try:
+            result = self._verify(PARTITION, lambda: (self._baseline.load_chain(), None), known)
+            rows = self._history.query_rows(PARTITION)
+            fault = result.fault or self._baseline.find_fault(rows, self._now())
+        except CorruptItemError as error:
+            return _describe_corrupt(PARTITION, error)
+        return replace(result, fault=fault)
 
     def _verify_scope(self, scope: Scope, ends: ExportedEnds) -> VerificationResult:
-        records: list[ScopeRecord] = []
+        loaded = StoredScope()
 
         def load() -> tuple[Chain, Mapping[str, Finding]]:
-            state = self._store.load_all(scope)
-            records[:] = [state.record] if state.record else []
-            return state.record.chain if state.record else Chain(), state.findings
+            nonlocal loaded
+            loaded = parse_stored_scope(self._findings.read_items(scope), self._now())
+            return loaded.chain, loaded.findings
 
         try:
             result = self._verify(str(scope), load, ends.find(str(scope)))
-            fault = result.fault or self._check_time(records)
-            first = records[0].first_observed_at if records else None
-            if not records and not fault and str(scope) in ends.chains:
-                fault = ChainFault(RECORD_KEY, "removed: the scope was exported")
-            return replace(result, fault=fault, first_observed_at=first, recorded=bool(records))
         except CorruptItemError as error:
-            return VerificationResult(
-                str(scope), Chain(), fault=ChainFault("", f"altered: {error}")
-            )
-
-    def _check_time(self, records: Iterable[ScopeRecord]) -> ChainFault | None:
-        """Find the time of a scope record that has not come yet, where there is one."""
-        now = self._now()
-        for record in records:
-            if record.is_ahead_of(now + CLOCK_TOLERANCE):
-                problem = f"altered: its time {format_iso(max(record.times))} is in the future"
-                return ChainFault(RECORD_KEY, problem)
-        return None
+            return _describe_corrupt(str(scope), error)
+        record, fault = loaded.record, result.fault or loaded.fault
+        if record is None and (result.chain.length or result.unchained or loaded.findings):
+            fault = ChainFault(RECORD_KEY, "removed: the scope has history or findings")
+        if record is None and not fault and str(scope) in ends.chains:
+            fault = ChainFault(RECORD_KEY, "removed: the scope was exported")
+        first = record.first_observed_at if record else None
+        return replace(result, fault=fault, first_observed_at=first, recorded=record is not None)
 
     def _verify(self, partition: str, load: Loader, exported: ExportedChain) -> VerificationResult:
         """Verify a chain, and the findings that follow from it if `load` returns any."""
@@ -226,6 +229,18 @@ class Verifier:
             if self._visitor:
                 self._visitor.add(entry)
         return {name: row.transition.finding for name, row in latest.items()}, None
+
+
+def _parse_scope(name: str) -> Scope | None:
+    """Parse the key of a partition; None where it is that of no scope."""
+    try:
+        return Scope.parse(name)
+    except ValueError:
+        return None
+
+
+def _describe_corrupt(partition: str, error: CorruptItemError) -> VerificationResult:
+    return VerificationResult(partition, Chain(), fault=ChainFault("", f"altered: {error}"))
 
 
 def _check_exported(walk: ChainWalk, exported: ExportedChain) -> ChainFault | None:

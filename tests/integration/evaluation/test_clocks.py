@@ -111,11 +111,14 @@ def test_an_edited_time_is_found_and_repaired_by_a_change(
     assert fault(stage) is None
 
 
-@pytest.mark.parametrize("path", ["observed_at", "dns.observed_at", "both"])
+OTHERS = ["snapshot_at", "unsettled_at", "held_at", "first_observed_at"]
+
+
+@pytest.mark.parametrize("path", ["observed_at", "dns.observed_at", "all", *OTHERS])
 def test_an_edited_time_is_repaired_by_a_sweep(stage: Stage, path: str) -> None:
     """Even where nothing else changed; the next sweep finds all scopes unchanged."""
     stage.sweep()
-    for each in ["observed_at", "dns.observed_at"] if path == "both" else [path]:
+    for each in ["observed_at", "dns.observed_at", *OTHERS] if path == "all" else [path]:
         edit_record(stage, each, stage.clock() + SKEWS["1 year"])
     metrics = stage.sweep().count_metrics()
     assert (metrics["FutureTimes"], metrics["StaleEvaluations"]) == (1, 0)

@@ -283,11 +283,11 @@ def test_what_a_refresh_wrote_is_verified(stage: OrganizationStage) -> None:
     stage.refresh()
     stage.evaluate("vpc-spoke1")
     verifier = Verifier(stage.dynamodb, TABLES, now=lambda: stage.now)
-    results = list(verifier.verify_all([]))
+    results = list(verifier.verify_all())
     assert len(results) == len(SPOKES) + 1
     assert [each.fault for each in results] == [None] * len(results)
     late = Verifier(stage.dynamodb, TABLES, now=lambda: stage.now - timedelta(hours=1))
-    assert all(each.fault for each in late.verify_all([]))
+    assert all(each.fault for each in late.verify_all())
 
 
 def test_rules_that_read_no_changed_fact_keep_what_is_stored_of_them(

@@ -157,7 +157,7 @@ class ScopeEvaluator:
         if record and record.has_later_facts(shared_at, latest):
             raise OutdatedFactsError(f"{scope}: evaluated with later shared facts")
         proposes = not (self._proofs and self._proofs.is_spent)
-        kept = frozenset() if proposes else list_kept_rules(observed, record)
+        kept = frozenset() if proposes or was_ahead else list_kept_rules(observed, record)
         results = evaluate_rules(
             observed, policy_units, is_first=record is None, proposes=proposes, kept=kept
         )

@@ -72,6 +72,11 @@ class Member:
         """Whether the account left, and no sweep has ended its findings since."""
         return not self.is_active and self.tried_as != MemberState.LEFT
 
+    def is_ahead_of(self, latest: datetime) -> bool:
+        """Whether it holds a time after `latest`: a clock was wrong, or the item was edited."""
+        times = (self.since, self.last_seen, self.due_at, self.swept_at, self.tried_at)
+        return any(each is not None and each > latest for each in (*times, self.begun_at))
+
     def measure_age(self, now: datetime) -> float:
         """Measure the seconds since the last complete sweep, or since it became a member."""
         since = max(self.since, self.swept_at) if self.swept_at else self.since

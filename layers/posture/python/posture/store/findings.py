@@ -12,7 +12,7 @@ from posture.model.finding import Finding, FindingStatus
 from posture.model.rule_ids import current_rule_id, first_rule_id
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
-from posture.store.attribute_values import require_text, serialize
+from posture.store.attribute_values import StoredItem, require_text, serialize
 from posture.store.items import RESOLVED, is_finding_key, parse_finding
 from posture.store.queries import BATCH, KeyRange, StoredTable, time_range
 from posture.store.scope_record import LISTED, RECORD_KEY, ScopeRecord, parse_scope_record
@@ -40,6 +40,20 @@ class Findings(StoredTable):
         """List every scope that was ever evaluated, including those that no longer exist."""
         for item in self._query("listed", LISTED, index="all-scopes"):
             yield Scope.parse(require_text({"scope": item["scope"].get("S")}, "scope"))
+
+    def list_partitions(self) -> frozenset[str]:
+        """List the partitions that have a scope record in the index of all scopes, or findings."""
+        listed = [("listed", LISTED, "all-scopes")]
+        listed += [("status", status.value, "by-status") for status in FindingStatus]
+        return frozenset(
+            str(item["scope"].get("S"))
+            for key, value, index in listed
+            for item in self._query(key, value, index=index, attributes=("scope",))
+        )
+
+    def read_items(self, scope: Scope) -> Iterator[StoredItem]:
+        """Read the items of a scope as they are stored, by key; an item that is no finding too."""
+        return self._query("scope", str(scope))
 
     def read_records(
         self, scopes: Iterable[Scope], also: tuple[str, ...] = ()

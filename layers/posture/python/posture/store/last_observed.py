@@ -17,7 +17,12 @@ from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.store.conditional_writes import ConditionFailedError, try_transact, update
 from posture.store.queries import StoredTable
-from posture.store.scope_record import build_record_update, dns_fields, when_unchanged
+from posture.store.scope_record import (
+    CLOCK_TOLERANCE,
+    build_record_update,
+    dns_fields,
+    when_unchanged,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
@@ -116,5 +121,6 @@ class LastObservedTimes(StoredTable):
             observation.silent_since,
             observation.changes,
             observation.shared_at,
+            latest=observation.observed_at + CLOCK_TOLERANCE,
         )
         return build_record_update(self._table, observation.scope, fields, guard, revise=False)

@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 RECORD_KEY = "#head"
 FIRST = "first_observed_at"
+# Beside the time of the snapshot, which orders evaluations, and those of what it used.
+OTHER_TIMES = (FIRST, "snapshot_at", "unsettled_at", "held_at")
 LISTED = "scope"  # the value of `listed` in every record, so that one index lists them all
 COVERAGE_LIMIT = 300_000  # bytes, compressed; an item holds 400 KB
 # How far a stored time may be ahead of the clock: more than the clocks of two functions differ,
@@ -98,6 +100,7 @@ class ScopeRecord:
     held_at: datetime | None = None
     known_changes: str = ""
     first_observed_at: datetime | None = None
+    first_stored_at: datetime | None = None  # as it is stored, be it later than `observed_at`
     exists: bool = True
     passed: frozenset[str] | None = None
     shared: UsedNetwork | None = None
@@ -139,9 +142,23 @@ class ScopeRecord:
 
     @property
     def times(self) -> tuple[datetime, ...]:
-        """The times of what it holds: the snapshot, DNS attributes and shared facts."""
-        dns = (self.dns.observed_at,) if self.dns else ()
-        return (self.observed_at, *dns, *((self.shared.changed_at,) if self.shared else ()))
+        """The times that it holds: of the snapshot, DNS attributes, shared facts and changes."""
+        dns, shared = self.dns and self.dns.observed_at, self.shared and self.shared.changed_at
+        others = (self.first_stored_at, self.snapshot_at, self.unsettled_at, self.held_at)
+        return (self.observed_at, *(each for each in (dns, shared, *others) if each))
+
+    def drop_times_after(self, latest: datetime) -> ScopeRecord:
+        """Return it without what it says of causes at times after `latest`."""
+
+        def keep(at: datetime | None) -> datetime | None:
+            return at if at and at <= latest else None
+
+        return replace(
+            self,
+            snapshot_at=keep(self.snapshot_at),
+            unsettled_at=keep(self.unsettled_at),
+            held_at=keep(self.held_at),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +216,14 @@ def digest_changes(event_ids: Iterable[str]) -> str:
     return " ".join(digests)
 
 
-def when_unchanged(
+def when_unchanged(  # noqa: PLR0913 - each is a part of the condition
     snapshot_digest: str,
     since: datetime | None = None,
     silent_since: datetime | None = None,
     changes: Iterable[str] = (),
     shared_at: datetime | None = None,
+    *,
+    latest: datetime = ANY_TIME,
 ) -> Guard:
     """Allow the last-observed time to advance while the record holds this digest.
 
@@ -219,11 +238,14 @@ def when_unchanged(
         changes: The ids of the other changes. They must be known: then they amend nothing.
         shared_at: The time of the facts of the shared network, which must not be older than those
             that were used. None where they are not read.
+        latest: The latest time that can be stored by now; a record with a later one is repaired.
     """
     condition = (
         "#picture = :picture AND #picture_at = #observed_at AND #observed_at <= :observed_at"
     )
-    values = {":picture": snapshot_digest}
+    values = {":picture": snapshot_digest, ":latest": format_iso(latest)}
+    for name in OTHER_TIMES:
+        condition += f" AND (attribute_not_exists(#{name}) OR #{name} <= :latest)"
     times = {"#held_at": since, "#unsettled_at": silent_since}
     for name, time in times.items():
         if time:
@@ -256,7 +278,9 @@ def build_record_update(
     gone = [name for name, value in fields.items() if value is None]
     assigned = [f"#{name} = :{name}" for name in kept]
     assigned.append("#revision = if_not_exists(#revision, :zero)" + (" + :one" if revise else ""))
-    if "observed_at" in kept:  # a question about an earlier time has no answer for this scope
+    if (
+        "observed_at" in kept and FIRST not in kept
+    ):  # a question about an earlier time has no answer for this scope
         assigned.append(f"#{FIRST} = if_not_exists(#{FIRST}, :observed_at)")
     removed = f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
     values = {f":{name}": value for name, value in kept.items()} | {":zero": 0, **guard.values}
@@ -350,6 +374,7 @@ def parse_scope_record(item: StoredItem) -> ScopeRecord:
             held_at=read_time(fields.get("held_at")),
             known_changes=str(fields.get("known_changes") or ""),
             first_observed_at=_first_observed_at(fields),
+            first_stored_at=read_time(fields.get(FIRST)),
             exists="head_of" in fields,
             passed=_passed(fields.get("passed")),
             shared=_parse_shared(fields),

@@ -26,6 +26,7 @@ from posture.store.resource_index import ResourceIndex, digest_ids
 from posture.store.scope_evaluation import Evaluation, ScopeState, WriteOutcome, WriteResult
 from posture.store.scope_reader import ScopeReader
 from posture.store.scope_record import (
+    FIRST,
     Guard,
     ScopeRecord,
     build_record_update,
@@ -99,6 +100,9 @@ class Store(ScopeReader):
             if state.record and _is_stale(evaluation, state.record):
                 return WriteResult(WriteOutcome.STALE, was_ahead=was_ahead)
             _require_facts(evaluation, state.record)
+            if was_ahead and state.record:
+                record = state.record.drop_times_after(evaluation.latest)
+                state = replace(state, record=record)
             try:
                 if self._carry_over(state, evaluation.verdicts):
                     state = self.load(evaluation.scope)
@@ -276,15 +280,23 @@ def _observed_fields(
 ) -> dict[str, Any]:
     """Return the scope record's fields on what was observed."""
     findings = apply_transitions(state.findings, steps).values()
-    is_ahead = state.record is not None and state.record.is_ahead_of(evaluation.latest)
     return {
         "counts": dict(Counter(each.status.value for each in findings if is_bad(each))),
         **snapshot_fields(evaluation.snapshot_digest, evaluation.observed_at),
         **coverage_fields(evaluation.coverage),
         **passed_fields(evaluation.passed),
-        **({"dns": None} if is_ahead else {}),
+        **(_repair_times(state.record, evaluation) if state.record else {}),
         **dns_fields(evaluation.dns, evaluation.observed_at),
         **_shared_fields(state, evaluation),
+    }
+
+
+def _repair_times(record: ScopeRecord, evaluation: Evaluation) -> dict[str, Any]:
+    """Return the fields that replace times that have not come yet and are not written anyway."""
+    dns, first, latest = record.dns, record.first_stored_at, evaluation.latest
+    return {
+        **({"dns": None} if dns and dns.observed_at > latest else {}),
+        **({FIRST: format_iso(evaluation.observed_at)} if first and first > latest else {}),
     }
 
 

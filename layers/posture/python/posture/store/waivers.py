@@ -44,7 +44,7 @@ class WaiverTable(StoredTable):
 
     def load(self) -> tuple[Waiver, ...]:
         """Read all waivers by id, including expired and revoked ones."""
-        return tuple(map(_parse_waiver, self._query("kind", KIND)))
+        return tuple(map(parse_waiver, self._query("kind", KIND)))
 
     def get(self, waiver_id: str) -> Waiver:
         """Read a waiver.
@@ -55,7 +55,7 @@ class WaiverTable(StoredTable):
         item = self._get(serialize({"kind": KIND, "name": waiver_id}))
         if item is None:
             raise WaiverError(f"there is no waiver {waiver_id}")
-        return _parse_waiver(item)
+        return parse_waiver(item)
 
     def load_chain(self) -> Chain:
         """Read where the chain of the waivers' history ends."""
@@ -143,7 +143,12 @@ def _attributes(waiver: Waiver) -> dict[str, Any]:
     }
 
 
-def _parse_waiver(item: StoredItem) -> Waiver:
+def parse_waiver(item: StoredItem) -> Waiver:
+    """Parse a waiver's item, or a row of its history.
+
+    Raises:
+        CorruptItemError: An attribute is missing or malformed.
+    """
     stored: Mapping[str, Any] = deserialize(item)
     with naming_item("waiver", KIND, stored.get("name")):
         stored = upgrade(stored)

@@ -27,7 +27,7 @@ from posture_cli.demo.organization import Organization
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller
 from posture_cli.failure import describe_failure
-from posture_cli.fix import wait
+from posture_cli.fix import proposing, wait
 from stack_template import PATH
 
 GROUP_OPEN = "endpoint-security-group-open"
@@ -446,6 +446,6 @@ def test_without_a_monitor_an_unproven_finding_is_not_touched(
     """The advice is shown instead of a command."""
     finding = stage.open_group()
     unproven: Callable[..., None] = lambda *_: None  # noqa: E731
-    monkeypatch.setattr(fix, "find_proven", unproven)
+    monkeypatch.setattr(proposing, "find_proven", unproven)
     said = fail("--live", f"{GROUP_OPEN}/{finding.resource}", "--yes")
     assert "nothing was applied" in said

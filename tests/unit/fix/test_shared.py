@@ -11,8 +11,8 @@ from finding_builders import findings, verdict
 from organization_breaks import BREAKS
 from organization_designs import DESIGNS
 from posture_cli.app import app
-from posture_cli.commands import fix
 from posture_cli.failure import CommandError
+from posture_cli.fix import case
 from posture_cli.fix.subject import refuse_shared
 
 SPOKE, HUB_ACCOUNT, SPOKE_ACCOUNT = "vpc-spoke1", "100000000001", "200000000001"
@@ -52,7 +52,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Session:
     """Let the command use a session of the spoke's account."""
     opened = Session()
     caller = SimpleNamespace(session=opened, account=SPOKE_ACCOUNT, home="eu-west-1")
-    monkeypatch.setattr(fix, "find_caller", lambda *_: caller)
+    monkeypatch.setattr(case, "find_caller", lambda *_: caller)
     return opened
 
 
@@ -61,7 +61,7 @@ def run(name: str, monkeypatch: pytest.MonkeyPatch, *options: str, baseline: Any
     broken = BREAKS[name]
     organization = broken.edit(DESIGNS[broken.design]())
     pairs = [(each, organization.shared) for each in organization.snapshots.values()]
-    monkeypatch.setattr(fix, "read_organization", lambda *_: pairs)
+    monkeypatch.setattr(case, "read_organization", lambda *_: pairs)
     words = ["fix", "--live", FINDING, "--region", "eu-west-1", "--vpc", SPOKE, "--shared-network"]
     return CliRunner().invoke(app, [*words, "--baseline", str(baseline), *options])
 

@@ -89,7 +89,7 @@ def _build_comparison(members: Iterable[dataclasses.Field[Any]]) -> dict[str, An
         [each.name for each in members if (each.compare if each.hash is None else each.hash)]
     )
 
-    def __eq__(self: Any, other: object) -> bool:  # noqa: N807 - a method
+    def __eq__(self: Any, other: object) -> Any:  # noqa: N807 - a method
         if other.__class__ is not self.__class__:
             return NotImplemented
         return read(self) == read(other)

@@ -100,8 +100,8 @@ class Observer:
         related = self._read_related(resources, results, results["dns"])
         return assemble_snapshot(scope, observed_at, resources, related)
 
-    def list_vpcs(self, at_once: int = 0) -> VpcListing:
-        """List the VPCs of the region, of which so many may be read at once; 0 for a slice."""
+    def list_vpcs(self, at_once: int | None = None) -> VpcListing:
+        """List the VPCs of the region, of which so many may be read at once; None for a slice."""
         return VpcListing(self.now(), describe(self.ec2, VPCS), at_once)
 
     def collect_region(self, cache: DnsCache) -> Iterator[RegionSnapshot]:

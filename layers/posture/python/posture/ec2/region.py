@@ -65,12 +65,12 @@ def measure_size(snapshot: object) -> int:
 class VpcListing:
     """The VPCs of a region, if they can be read, and how many of them may be read at once.
 
-    `at_once` is 0 for as many as a slice holds.
+    `at_once` is None for as many as a slice holds.
     """
 
     observed_at: datetime
     vpcs: Reading[Vpc]
-    at_once: int = 0
+    at_once: int | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def bound_verdict(verdict: Verdict) -> Verdict:
     """
     return replace(
         verdict,
-        resource=truncate(verdict.resource, RESOURCE),
+        resource=bound_resource(verdict.resource),
         summary=truncate(verdict.summary, SUMMARY),
         evidence=_evidence(verdict.evidence),
         remediation=bound_remediation(verdict.remediation),
@@ -44,6 +44,11 @@ def bound_verdict(verdict: Verdict) -> Verdict:
         concerns=frozenset(truncate(each, CONCERN) for each in sorted(verdict.concerns)[:CONCERNS]),
         alternatives=(),
     )
+
+
+def bound_resource(resource: str) -> str:
+    """Return the resource of a finding as it is stored."""
+    return truncate(resource, RESOURCE)
 
 
 def is_truncated(verdict: Verdict) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from posture.lean_dataclass import dataclass
-from posture.lifecycle.bounds import RESOURCE, bound_verdict, truncate
+from posture.lifecycle.bounds import bound_resource, bound_verdict
 from posture.lifecycle.waiving import Waivers, attribute_approval, attribute_end
 from posture.model.finding import (
     REPAIRED,
@@ -177,7 +177,7 @@ def digest_former_findings(
     if not former:
         return {}
     named = _by_subject(verdicts).values()
-    now = {finding_id(scope, each.rule, truncate(each.resource, RESOURCE)): each for each in named}
+    now = {finding_id(scope, each.rule, bound_resource(each.resource)): each for each in named}
     undecided = _undecided_rules(scope.subject, now)
     bad = {name for name, verdict in now.items() if verdict.status in BAD}
     return {
@@ -206,7 +206,7 @@ def _by_subject(verdicts: Iterable[Verdict]) -> dict[_Subject, Verdict]:
     worst: dict[_Subject, Verdict] = {}
     for each in verdicts:
         verdict = bound_verdict(each) if each.status in BAD else each
-        subject = _get_subject(verdict.rule, truncate(verdict.resource, RESOURCE))
+        subject = _get_subject(verdict.rule, bound_resource(verdict.resource))
         known = worst.get(subject)
         worst[subject] = min(known, verdict, key=_badness) if known else verdict
     return worst

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from posture.lifecycle.bounds import RESOURCE, bound_remediation, truncate
+from posture.lifecycle.bounds import bound_remediation, bound_resource
 from posture.model.finding import Step, Transition
 from posture.model.verdict import Remediation, Verdict
 from posture.remedies.effect import VerdictKey, get_key, select_worst
@@ -45,7 +45,7 @@ def prove_transitions(
 
 def _get_stored_key(verdict: Verdict) -> VerdictKey:
     """Return the key of the finding of a verdict, whose texts are bounded."""
-    return verdict.rule, truncate(verdict.resource, RESOURCE)
+    return verdict.rule, bound_resource(verdict.resource)
 
 
 def _replace_remediation(step: Transition, remediation: Remediation | None) -> Transition:

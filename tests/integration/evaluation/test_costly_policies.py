@@ -1,4 +1,4 @@
-"""A VPC whose endpoint policies take long to decide is evaluated last, and none is lost."""
+"""A VPC that takes long is evaluated last, and none is lost: costly policies, many rules."""
 
 import json
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from monitor_stage import Stage, attribute_change, batch
+from posture.evaluation import rule_results
 from posture.evaluation.region_sweep import RegionSweep
 from posture.model.scope import Scope
 from posture.model.verdict import Status
@@ -77,6 +78,33 @@ def test_a_batch_records_the_innocent_first(stage: Stage, hostile: Scope) -> Non
     assert {each.scope for each in found.results} == {hostile, *innocent}
     assert found.results[-1].scope == hostile
     assert_unknown(stage, hostile)
+
+
+def test_a_vpc_with_many_rules_is_recorded_last(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is evaluated alone, after the others that were read with it."""
+    large = stage.network.bare
+    monkeypatch.setattr(rule_results, "measure_size", lambda it: 5 * (it.scope.subject == large))
+    scope = Scope(ACCOUNT, REGION, large)
+    innocent = list_innocent(stage, scope)
+
+    found = stage.evaluate(*build_records(scope, *innocent))
+
+    assert found.failed == ()
+    assert found.results[-1].scope == scope
+    assert is_recorded(stage, scope)
+
+
+def test_a_vpc_alone_in_a_batch_is_evaluated_at_once(stage: Stage, hostile: Scope) -> None:
+    """Nothing waits for it, so it is read once."""
+    calls: list[str] = []
+    meta = stage.network.ec2.meta
+    meta.events.register("before-call", lambda model, **_: calls.append(model.name))
+    stage.evaluate(*build_records(hostile))
+
+    assert_unknown(stage, hostile)
+    assert calls.count("DescribeRouteTables") == 1
 
 
 def test_a_message_without_time_for_it_comes_again(stage: Stage, hostile: Scope) -> None:

@@ -4,7 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from network_builders import admits, build_snapshot, group, interface, route, table
+from network_builders import (
+    admits,
+    build_snapshot,
+    eni,
+    group,
+    interface,
+    prefix_list,
+    route,
+    table,
+)
 from posture.ec2.describe import Reading
 from posture.ec2.dns_attributes import DnsCache
 from posture.ec2.region import SLICE, VpcListing, measure_size
@@ -66,8 +75,13 @@ def test_a_slice_has_its_share_of_the_dns_budget() -> None:
         [interface(str(at)) for at in range(100)],
         [table("1", *(route(f"198.18.{at // 4}.{at % 4 * 64}/26", "nat-1") for at in range(999)))],
         [group("1", *[admits("10.0.0.0/16")] * 999)],
+        [
+            prefix_list("pl-1", *(f"198.18.{at}.0/24" for at in range(250))),
+            *(table(str(at), route("pl-1", "tgw-1")) for at in range(4)),
+        ],
+        [eni(str(at), "a") for at in range(1000)],
     ],
-    ids=["endpoints", "routes", "rules"],
+    ids=["endpoints", "routes", "rules", "entries", "interfaces"],
 )
 def test_a_vpc_that_takes_long_is_told_from_others(parts: list[object]) -> None:
     """So it is evaluated after the others that are read with it."""

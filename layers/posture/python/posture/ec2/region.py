@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from posture.ec2.assemble import list_vpc_ids
@@ -50,15 +51,19 @@ class RegionSnapshot:
 def measure_size(snapshot: object) -> int:
     """Return how many thousands of rules a VPC has; 0 for what is no VPC.
 
-    The rules about one endpoint and its policy take as long as some ten rules of a gate.
+    A rule or route of a prefix list counts as one for each of its entries. The rules about one
+    endpoint and its policy take as long as some ten rules of a gate.
     """
     if not isinstance(snapshot, Snapshot):
         return 0
-    groups = (len(each.ingress) + len(each.egress) for each in snapshot.security_groups.values())
-    acls = (len(each.entries) for each in snapshot.network_acls.values())
-    routes = (len(each.routes) for each in snapshot.route_tables.values())
-    endpoints = 10 * len(snapshot.endpoints)
-    return (sum(groups) + sum(acls) + sum(routes) + endpoints) // 1_000
+    entries = {each.id: len(each.cidrs or ()) for each in snapshot.prefix_lists.values()}
+    groups = snapshot.security_groups.values()
+    rules = chain.from_iterable((*each.ingress, *each.egress) for each in groups)
+    routes = chain.from_iterable(each.routes for each in snapshot.route_tables.values())
+    named = sum(entries.get(each.prefix_list_id or "", 1) for each in chain(rules, routes))
+    acls = sum(len(each.entries) for each in snapshot.network_acls.values())
+    others = 10 * len(snapshot.endpoints) + len(snapshot.network_interfaces)
+    return (named + acls + others) // 1_000
 
 
 @dataclass(frozen=True, slots=True)

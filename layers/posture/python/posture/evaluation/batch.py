@@ -18,7 +18,7 @@ from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
 from posture.errors import describe_error
 from posture.evaluation.region_sweep import RegionSweep
-from posture.evaluation.rule_results import FIRST_POLICY_UNITS, CostlyPoliciesError
+from posture.evaluation.rule_results import FIRST_POLICY_UNITS, CostlyScopeError
 from posture.evaluation.scope import ScopeEvaluator, ScopeResult
 from posture.evaluation.scope_reading import ScopeReading
 from posture.evaluation.scope_resolver import ResolvedScopes, ScopeResolver
@@ -26,6 +26,7 @@ from posture.evaluation.sweep_result import NO_TIME
 from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
+from posture.model.instant import CLOCK_TOLERANCE
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
 from posture.rules.rule import VPC_POLICY_UNITS
@@ -33,7 +34,6 @@ from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
 from posture.store.scope_evaluation import WriteOutcome
-from posture.store.scope_record import CLOCK_TOLERANCE
 from posture.store.scope_store import Store
 
 if TYPE_CHECKING:
@@ -94,12 +94,13 @@ class BatchEvaluation:
         self.regions_swept = 0
         self.results: list[ScopeResult] = []
         self._postponed: list[tuple[Scope, RegionSnapshot | None]] = []
+        self._is_alone = False  # whether one scope is all there is
         self._busy: dict[str, str] = {}  # the accounts that EC2 throttles, and the error
 
     def run(self) -> Failures:
         """Evaluate every scope once; return the changes to retry, and why.
 
-        Scopes whose endpoint policies take long come last, one by one, as far as time allows.
+        Scopes that take long come last, one by one, as far as time allows.
         """
         with self._deadline.limit_reads():
             return self._run()
@@ -108,6 +109,7 @@ class BatchEvaluation:
         ports = self._ports
         evaluator = ScopeEvaluator(ports.store, ports.baselines, ports.observer.now, ports.shared)
         resolved, failures = self._resolve_changes()
+        self._is_alone = len(resolved.scopes) + len(resolved.regions) == 1
         for scopes, vpcs in self._read_groups(resolved.scopes):
             failures |= self._evaluate_group(evaluator, scopes, vpcs, resolved.scopes)
         for region, changes in resolved.regions.items():
@@ -227,7 +229,7 @@ class BatchEvaluation:
         failures: dict[str, str] = {}
 
         def attempt(scope: Scope) -> ScopeResult | str | None:
-            return self._attempt(evaluator, scope, vpcs, changes[scope])
+            return self._attempt(evaluator, scope, vpcs, changes[scope], last=self._is_alone)
 
         with ThreadPoolExecutor(SCOPES_AT_ONCE, thread_name_prefix="scope") as pool:
             # Most changes concern one scope, for which no thread is started.
@@ -279,7 +281,7 @@ class BatchEvaluation:
         try:
             with self._deadline.step(counts_failure=False):
                 result = self._evaluate(evaluator, scope, vpcs, changes, units)
-        except CostlyPoliciesError as error:
+        except CostlyScopeError as error:
             logger.info("scope postponed", extra={**extra, "reason": str(error)})
             return None
         except CAUGHT as error:

@@ -23,7 +23,7 @@ from posture.changes.batch import RejectedRecord
 from posture.errors import ConflictError, CorruptItemError, describe_error
 from posture.evaluation.batch import CAUGHT, EvaluationPorts
 from posture.evaluation.central_first import store_central_vpcs
-from posture.evaluation.rule_results import FIRST_POLICY_UNITS, CostlyPoliciesError, ProofAllowance
+from posture.evaluation.rule_results import FIRST_POLICY_UNITS, CostlyScopeError, ProofAllowance
 from posture.evaluation.scope import ScopeEvaluator, ScopeResult
 from posture.evaluation.shared_facts import SharedFacts, read_links
 from posture.evaluation.sweep_result import NO_TIME, SweepResult
@@ -151,7 +151,7 @@ class Refresher:
     def _evaluate_all(
         self, evaluator: ScopeEvaluator, records: Iterable[ScopeRecord], deadline: Deadline
     ) -> _Progress:
-        """Evaluate scopes side by side; those whose endpoint policies take long come last."""
+        """Evaluate scopes side by side; those that take long come last, one by one."""
         progress = _Progress()
         postponed: list[ScopeRecord] = []
 
@@ -178,14 +178,14 @@ class Refresher:
         policy_units: int,
         progress: _Progress,
     ) -> ScopeResult | str | None:
-        """Evaluate one scope; return why it failed, or None if its policies take long."""
+        """Evaluate one scope; return why it failed, or None if it takes long."""
         extra: dict[str, Any] = {"scope": str(record.scope)}
         if not deadline.allows():
             return NO_TIME
         try:
             with deadline.step():
                 result = self._evaluate(evaluator, record, policy_units, progress)
-        except CostlyPoliciesError:
+        except CostlyScopeError:
             return None
         except CAUGHT as error:
             logger.exception("scope not evaluated", extra=extra)

@@ -23,7 +23,7 @@ from posture.ec2.region import RegionSnapshot, VpcListing, measure_size
 from posture.errors import describe_error
 from posture.evaluation.missed_changes import MissedChanges
 from posture.evaluation.observed_scope import ObservedScope
-from posture.evaluation.rule_results import FIRST_POLICY_UNITS, CostlyPoliciesError
+from posture.evaluation.rule_results import FIRST_POLICY_UNITS, CostlyScopeError
 from posture.evaluation.scope import ScopeEvaluator, ScopeResult, unchanged
 from posture.evaluation.sweep_result import NO_TIME, SweepResult, merge_results
 from posture.lean_dataclass import dataclass
@@ -398,28 +398,32 @@ def _find_unchanged(
 def _run_tasks(
     region: Region, tasks: Mapping[Scope, Task], same: Iterable[Scope], deadline: Deadline
 ) -> SweepResult:
-    """Run the tasks side by side; one that fails does not stop the others.
+    """Run the tasks side by side, as far as time allows; one that fails does not stop the others.
 
-    Scopes whose endpoint policies take long come last, one by one, as far as time allows.
+    Scopes that take long come last, one by one.
     """
+    deadline = deadline.measure_apart()  # a scope takes less than a slice
+
+    def attempt(scope: Scope, task: Task) -> ScopeResult | str | None:
+        if not deadline.allows():
+            return NO_TIME
+        with deadline.step(counts_failure=False):
+            return _attempt(scope, task)
+
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="record") as pool:
-        results = dict(zip(tasks, pool.map(_attempt, tasks, tasks.values()), strict=True))
+        results = dict(zip(tasks, pool.map(attempt, tasks, tasks.values()), strict=True))
     for scope in [scope for scope, result in results.items() if result is None]:
-        results[scope] = NO_TIME
-        if deadline.allows():
-            with deadline.step():
-                task = partial(tasks[scope], policy_units=VPC_POLICY_UNITS)
-                results[scope] = _attempt(scope, task)
+        results[scope] = attempt(scope, partial(tasks[scope], policy_units=VPC_POLICY_UNITS))
     done = [each for each in results.values() if isinstance(each, ScopeResult)]
     failed = {scope: each for scope, each in results.items() if isinstance(each, str)}
     return SweepResult(region, (*map(unchanged, same), *done), failed)
 
 
 def _attempt(scope: Scope, task: Task) -> ScopeResult | str | None:
-    """Run a task; return why it failed, or None if the scope's policies take long."""
+    """Run a task; return why it failed, or None if the scope takes long."""
     try:
         return task()
-    except CostlyPoliciesError:
+    except CostlyScopeError:
         return None
     except Exception as error:
         logger.exception("scope not recorded", extra={"scope": str(scope)})

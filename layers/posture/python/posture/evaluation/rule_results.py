@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 
 from posture.analysis.matrix import build_matrix_record
+from posture.ec2.region import measure_size
 from posture.errors import OutdatedFactsError
 from posture.evaluation.observed_scope import ObservedScope
 from posture.lean_dataclass import dataclass
@@ -46,6 +47,7 @@ logger = Logger()
 EXEMPT = "exempt"
 POLICY_RULES = frozenset(each.id for each in endpoint_policies.RULES)
 FIRST_POLICY_UNITS = VPC_POLICY_UNITS // 8  # a VPC whose policies take more is evaluated last
+LARGE = 5  # thousands of rules; so is a VPC with more
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,8 @@ class ProofAllowance:
         return not self.is_spent
 
 
-class CostlyPoliciesError(Exception):
-    """The endpoint policies of a VPC take long to decide, so that other scopes go first."""
+class CostlyScopeError(Exception):
+    """A VPC takes long to evaluate, so that other scopes go first."""
 
 
 def evaluate_rules(
@@ -128,8 +130,8 @@ def evaluate_rules(
     whose stored answers are `kept` are left out.
 
     Raises:
-        CostlyPoliciesError: Its endpoint policies take more work than `policy_units`, which are
-            less than they may take.
+        CostlyScopeError: It has many rules, or its endpoint policies take more work than
+            `policy_units`, which are less than they may take.
     """
     snapshot, baseline = observed.snapshot, observed.waivers.baseline
     if baseline.exempt:
@@ -146,8 +148,11 @@ def evaluate_rules(
     context = VpcContext(
         snapshot, baseline, policy_units, proposes=proposes, shared=shared, whole=whole
     )
-    if not kept and policy_units < VPC_POLICY_UNITS and _has_unfinished_policies(context):
-        raise CostlyPoliciesError("its endpoint policies take long to decide")
+    if policy_units < VPC_POLICY_UNITS:
+        if measure_size(snapshot) >= LARGE:
+            raise CostlyScopeError("it has many rules")
+        if not kept and _has_unfinished_policies(context):
+            raise CostlyScopeError("its endpoint policies take long to decide")
     asked = {"rules": [it for it in VPC_RULES if it.id not in kept]} if kept else {}
     coverage, verdicts = _build_coverage(context), evaluate_context(context, **asked)
     repeatable = coverage is not None and not any(map(is_rule_error, verdicts))

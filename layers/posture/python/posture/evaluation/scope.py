@@ -28,6 +28,7 @@ from posture.lifecycle.diff import READABLE_AGAIN, resolve_all
 from posture.model.change import Change
 from posture.model.dns import DnsAttributes
 from posture.model.finding import Transition
+from posture.model.instant import CLOCK_TOLERANCE
 from posture.model.network import Snapshot
 from posture.model.region_access import AnySnapshot
 from posture.model.scope import Scope
@@ -36,7 +37,6 @@ from posture.runtime.clock import TimeSource
 from posture.store.baselines import BaselineTable
 from posture.store.resource_ids import find_resource_ids
 from posture.store.scope_evaluation import Evaluation, ScopeState, WriteOutcome, WriteResult
-from posture.store.scope_record import CLOCK_TOLERANCE
 from posture.store.scope_store import Store
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ class ScopeEvaluator:
 
         Raises:
             ConflictError: Others kept evaluating it with later facts of the shared network.
-            CostlyPoliciesError: They take more, and may take more when its turn comes again.
+            CostlyScopeError: They take more, or it has many rules, which it may when its turn
+                comes again.
         """
         if is_new:
             state = ScopeState(observed.scope, None, {})

@@ -81,7 +81,7 @@ def find_lost(simulation: Simulation, moves: Moves) -> Iterator[str]:
     yield from find_lost_changes(simulation, moves)
     for account in moves.read:
         stored = simulation.table.get(account.id)
-        if not stored or not stored.swept_at or stored.is_due:
+        if not stored or not stored.swept_at or stored.is_due(CLOCK.now()):
             yield f"{account.id}: not swept in the last period"
     for queue in (simulation.changes, simulation.second):
         for record in queue.dead:

@@ -71,7 +71,10 @@ def ask_and_sweep_home(deadline: Deadline) -> dict[str, int]:
         age = asked.figures.longest_age
         metrics.add_metric("LongestSinceMemberSweep", MetricUnit.Seconds, age)
     result = sweep_accounts(home, (), store, baselines, deadline=deadline, shared=shared)
-    counts = {**result.count_metrics(), **asked.count_metrics()}
+    counts = result.count_metrics()
+    future = counts["FutureTimes"]
+    counts |= asked.count_metrics()
+    counts["FutureTimes"] += future
     add_counts(metrics, counts)
     result.require_complete()
     keep_home_swept(table, account, began_at)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from posture.store.attribute_values import StoredItem
 from posture.store.baselines import BaselineTable, name_version
 from posture.store.members import MemberTable
-from posture.store.scope_record import CLOCK_TOLERANCE
 from posture.store.waivers import WaiverTable, parse_waiver
 from posture_cli.audit.chain_walk import ChainFault
 
@@ -63,5 +62,6 @@ class StoredBaseline:
     def _check_members(self, now: datetime) -> Iterator[ChainFault]:
         """Find members with a time that has not come yet."""
         for member in self._members.load().members:
-            if member.is_ahead_of(now + CLOCK_TOLERANCE):
-                yield ChainFault(f"member {member.account}", "altered: a time is in the future")
+            if ahead := ", ".join(member.list_ahead(now)):
+                problem = f"altered: its time {ahead} is in the future"
+                yield ChainFault(f"member {member.account}", problem)

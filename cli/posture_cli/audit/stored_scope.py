@@ -13,13 +13,12 @@ from datetime import datetime
 
 from posture.lifecycle.diff import is_bad
 from posture.model.finding import Finding, FindingStatus
-from posture.model.instant import format_iso
+from posture.model.instant import CLOCK_TOLERANCE, format_iso
 from posture.model.rule_ids import first_rule_id
 from posture.store.attribute_values import StoredItem
 from posture.store.hash_chain import Chain
 from posture.store.items import is_finding_key, list_finding_keys, parse_finding
 from posture.store.scope_record import (
-    CLOCK_TOLERANCE,
     LISTED,
     RECORD_KEY,
     ScopeRecord,

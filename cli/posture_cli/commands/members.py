@@ -211,7 +211,7 @@ def _build_record(member: Member, now: datetime, tables: OpenTables) -> dict[str
         **{name: format_iso(time) if time else None for name, time in times.items()},
         "age_seconds": age if member.is_active else None,
         "swept": f"{describe_age(age)} ago" if member.swept_at else "never",
-        "due": "yes" if member.is_due else "no",
+        "due": "yes" if member.is_due(now) else "no",
         "attempts": member.attempts,
         "last_error": member.last_error,
         "stack": tables.stack,

@@ -68,7 +68,7 @@ def test_a_person_adds_removes_and_releases_a_member(table: MemberTable) -> None
     assert members("add", ONE, OTHER).exit_code == 0
     added = read(table, ONE)
     assert (added.state, added.source) == (MemberState.ACTIVE, MemberSource.PERSON)
-    assert added.is_due
+    assert added.is_due(added.since)
     assert added.since == added.last_seen
     assert members("remove", ONE).exit_code == 0
     removed = read(table, ONE)

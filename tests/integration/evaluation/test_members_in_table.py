@@ -166,7 +166,7 @@ def test_members_are_swept_when_they_are_listed(stack: Stack) -> None:
     assert set(stack.settle()) == {ONE, OTHER}
     for account in (ONE, OTHER):
         member = stack.member(account)
-        assert not member.is_due
+        assert not member.is_due(stack.organization.stage.clock())
         assert member.swept_at == member.tried_at
         assert (member.last_error, member.attempts, member.begun_at) == ("", 0, None)
         vpc = stack.organization.networks[account].scope.subject
@@ -252,7 +252,7 @@ def test_findings_of_a_member_that_left_are_ended(stack: Stack) -> None:
     assert member_sweep.LEFT in {row.transition.reason for row in rows}
     assert organization.findings(OTHER)
     member = stack.member(ONE)
-    assert not member.is_due
+    assert not member.is_due(stack.organization.stage.clock())
     assert stack.sweep()["MembersLeft"] == 1
     stack.settle()
     stack.name(ONE)
@@ -302,7 +302,7 @@ def test_a_member_that_denies_access_holds_up_no_other(stack: Stack) -> None:
     assert set(stack.settle()[:2]) == {ONE, OTHER}  # not tried again before the other one
     assert stack.organization.findings(OTHER)
     member = stack.member(ONE)
-    assert not member.is_due
+    assert not member.is_due(stack.organization.stage.clock())
     assert member.swept_at == before
     assert f"{ONE}/{REGION}: AccessDenied: sts:AssumeRole" in member.last_error
     assert stack.measure("MembersPostponed", "sweep_member") == [1]
@@ -380,10 +380,10 @@ def test_a_record_whose_member_cannot_be_looked_up_is_received_again(stack: Stac
     assert stack.settle() == [ONE] * 3
     assert [it["dynamodb"]["Keys"]["name"]["S"] for it in stack.given_up] == [ONE]
     events.unregister("before-call.dynamodb.GetItem", fail)
-    assert stack.member(ONE).is_due
+    assert stack.member(ONE).is_due(stack.organization.stage.clock())
     stack.sweep()
     stack.settle()
-    assert not stack.member(ONE).is_due
+    assert not stack.member(ONE).is_due(stack.organization.stage.clock())
 
 
 def test_an_item_that_cannot_be_read_hides_no_other(stack: Stack) -> None:

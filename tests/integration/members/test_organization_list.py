@@ -32,7 +32,7 @@ def test_active_accounts_become_members(organization: OrganizationList) -> None:
         assert before.source is member.source is MemberSource.ORGANIZATION
         assert member.since == before.since
         assert member.last_seen > before.last_seen
-        assert member.is_due
+        assert member.is_due(member.last_seen)
 
 
 def test_items_are_those_of_the_schema(organization: OrganizationList) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -40,11 +41,26 @@ SWEPT = replace(MEMBER, swept_at=ago(hours=2), tried_at=ago(hours=2), tried_as="
         (replace(SWEPT, tried_as="left"), True),  # it came back
         (replace(SWEPT, last_error="AccessDenied"), False),  # until a sweep asks again
         (replace(SWEPT, last_error="AccessDenied", due_at=NOW), True),
+        (replace(SWEPT, tried_at=ago(days=-1), due_at=NOW), True),  # nobody tried it tomorrow
+        (replace(SWEPT, due_at=ago(days=-1)), False),  # it would be due without an end
     ],
 )
 def test_a_member_is_due_until_it_was_tried(member: Member, due: bool) -> None:
     """By its item alone, whatever the record says that led there."""
-    assert member.is_due is due
+    assert member.is_due(NOW) is due
+
+
+@pytest.mark.parametrize("name", ["since", "last_seen", "due_at", "swept_at", "tried_at"])
+@pytest.mark.parametrize("days", [1, 3_650])
+def test_a_time_that_has_not_come_hides_no_member(name: str, days: int) -> None:
+    """It is asked for, counted, and as old as its other times say."""
+    times: Any = {"due_at": NOW, name: ago(days=-days)}
+    member = replace(SWEPT, **times)
+    assert member.list_ahead(NOW) == (name,)
+    assert select_to_ask([member], NOW) == [member]
+    figures = measure_members([member], NOW)
+    days_old = 30 if name == "swept_at" else 2 / 24
+    assert (figures.ahead, figures.longest_age) == (1, days_old * 24 * 3600)
 
 
 def test_those_are_asked_for_first_that_were_swept_longest_ago() -> None:

@@ -65,6 +65,7 @@ class AskedMembers:
             "MembersAsked": self.asked,
             "MembersNotAsked": self.left,
             "MembersUnreadable": len(self.unreadable),
+            "FutureTimes": self.figures.ahead,
         }
 
     def require_complete(self) -> None:
@@ -98,10 +99,14 @@ def ask_for_members(
     members = [each for each in stored.members if each.account != home]
     for name, reason in stored.unreadable.items():
         logger.error("member not read", extra={"account": name, "reason": reason})
+    for member in members:
+        if ahead := member.list_ahead(at):
+            extra = {"account": member.account, "attributes": ahead}
+            logger.error("stored time was in the future", extra=extra)
     wanted = select_to_ask(members, at)
 
     def ask(member: Member) -> bool:
-        return deadline.allows() and table.ask(member.account, at)
+        return deadline.allows() and table.ask(member.account, at, member.list_ahead(at))
 
     with ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="ask") as pool:
         asked = sum(pool.map(ask, wanted))
@@ -204,9 +209,9 @@ class MemberSweeper:
         return result
 
     def _settle(self, member: Member, result: MemberResult, deadline: Deadline) -> None:
-        if not member.is_due or member.account == self._home.region.account:
-            return
         began_at = self._now()
+        if not member.is_due(began_at) or member.account == self._home.region.account:
+            return
         if member.begun_at and member.attempts >= ATTEMPTS:
             self._give_up(member, began_at, NEVER_ENDED, result)
             return

@@ -23,13 +23,13 @@ from posture.model.finding import (
     Transition,
     finding_id,
 )
+from posture.model.instant import CLOCK_TOLERANCE
 from posture.model.scope import Scope
 from posture.model.waiver import Waiver
 from posture.rules.tampering import MONITOR_TAMPERING, add_call, knows_call, name_tampered
 from posture.runtime.clock import TimeSource
 from posture.store.baselines import BaselineTable
 from posture.store.scope_evaluation import Evaluation, ScopeState, WriteOutcome
-from posture.store.scope_record import CLOCK_TOLERANCE
 from posture.store.scope_store import Store
 
 ATTEMPTS = 5

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+# How far a stored time may be ahead of the clock: more than the clocks of two functions differ,
+# less than the five minutes after which each change is evaluated again.
+CLOCK_TOLERANCE = timedelta(minutes=2)
 
 
 def format_iso(instant: datetime) -> str:

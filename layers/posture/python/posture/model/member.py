@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from posture.lean_dataclass import dataclass
+from posture.model.instant import CLOCK_TOLERANCE
 
 # A sweep that failed is invoked again after one and two minutes; it asks for no account twice.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 ASKED_JUST_NOW = timedelta(minutes=10)
+TIMES = ("since", "last_seen", "due_at", "swept_at", "tried_at", "begun_at")
 
 
 class MemberState(StrEnum):
@@ -57,29 +59,33 @@ class Member:
         """Whether the account is watched."""
         return self.state is MemberState.ACTIVE
 
-    @property
-    def is_due(self) -> bool:
+    def is_due(self, now: datetime) -> bool:
         """Whether the account is to be swept, or, if it left, its findings are to be ended.
 
-        An account is due from when a sweep asks for it or its state changes until it was tried.
+        An account is due from when a sweep asks for it or its state changes until it was tried. A
+        time that has not come yet is ignored.
         """
-        if self.tried_at is None or self.tried_as != self.state:
+        latest = now + CLOCK_TOLERANCE
+        if self.tried_at is None or self.tried_at > latest or self.tried_as != self.state:
             return True
-        return self.due_at is not None and self.due_at > self.tried_at
+        return self.due_at is not None and self.tried_at < self.due_at <= latest
 
     @property
     def has_just_left(self) -> bool:
         """Whether the account left, and no sweep has ended its findings since."""
         return not self.is_active and self.tried_as != MemberState.LEFT
 
-    def is_ahead_of(self, latest: datetime) -> bool:
-        """Whether it holds a time after `latest`: a clock was wrong, or the item was edited."""
-        times = (self.since, self.last_seen, self.due_at, self.swept_at, self.tried_at)
-        return any(each is not None and each > latest for each in (*times, self.begun_at))
+    def list_ahead(self, now: datetime) -> tuple[str, ...]:
+        """List the names of the times that have not come yet: a clock was wrong, or an edit."""
+        times = {name: getattr(self, name) for name in TIMES}
+        return tuple(name for name, at in times.items() if at and at > now + CLOCK_TOLERANCE)
 
     def measure_age(self, now: datetime) -> float:
         """Measure the seconds since the last complete sweep, or since it became a member."""
-        since = max(self.since, self.swept_at) if self.swept_at else self.since
+        latest = now + CLOCK_TOLERANCE
+        since = self.since
+        if self.swept_at and self.swept_at <= latest:
+            since = self.swept_at if since > latest else max(since, self.swept_at)
         return max(0.0, (now - since).total_seconds())
 
 
@@ -89,7 +95,11 @@ def select_to_ask(members: Iterable[Member], now: datetime) -> Sequence[Member]:
     Accounts that left are asked for as well: an evaluation that was under way when they left may
     have recorded findings after the others were ended.
     """
-    asked = [each for each in members if not each.due_at or each.due_at <= now - ASKED_JUST_NOW]
+    asked = [
+        each
+        for each in members
+        if not each.due_at or each.due_at <= now - ASKED_JUST_NOW or each.list_ahead(now)
+    ]
     return sorted(asked, key=lambda it: (not it.is_active, -it.measure_age(now), it.account))
 
 
@@ -106,6 +116,7 @@ class MemberFigures:
     never_swept: int = 0
     failing: int = 0
     longest_age: float = 0.0
+    ahead: int = 0  # with a time that has not come yet
 
 
 def measure_members(members: Iterable[Member], now: datetime) -> MemberFigures:
@@ -115,8 +126,9 @@ def measure_members(members: Iterable[Member], now: datetime) -> MemberFigures:
     return MemberFigures(
         active=len(active),
         left=len(listed) - len(active),
-        due=sum(each.is_due for each in listed),
+        due=sum(each.is_due(now) for each in listed),
         never_swept=sum(each.swept_at is None for each in active),
         failing=sum(bool(each.last_error) for each in active),
+        ahead=sum(bool(each.list_ahead(now)) for each in listed),
         longest_age=max((each.measure_age(now) for each in active), default=0.0),
     )

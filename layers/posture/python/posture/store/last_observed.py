@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 
 from posture.lean_dataclass import dataclass
 from posture.model.dns import DnsAttributes
-from posture.model.instant import format_iso
+from posture.model.instant import CLOCK_TOLERANCE, format_iso
 from posture.model.scope import Scope
 from posture.store.conditional_writes import ConditionFailedError, try_transact, update
 from posture.store.queries import StoredTable
 from posture.store.scope_record import (
-    CLOCK_TOLERANCE,
     build_record_update,
     dns_fields,
     when_unchanged,

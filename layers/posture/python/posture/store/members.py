@@ -7,7 +7,7 @@ the item: none of them can undo what another one wrote.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
 
 KIND = "member"
+REQUIRED_TIMES = ("since", "last_seen")
+OPTIONAL_TIMES = ("swept_at", "tried_at", "begun_at")
 MAX_ERROR = 1_000  # characters that are kept of an error
 
 
@@ -109,9 +111,15 @@ class MemberTable(StoredTable):
         self._update(account, changes, values)
         return before
 
-    def ask(self, account: str, now: datetime) -> bool:
-        """Ask for a sweep of an account; False if it is in the table no more."""
-        changes = "SET #due_at = :now REMOVE #attempts"
+    def ask(self, account: str, now: datetime, ahead: Collection[str] = ()) -> bool:
+        """Ask for a sweep of an account; False if it is in the table no more.
+
+        Times that have not come yet, whose names are `ahead`, are replaced or removed: they would
+        make the account swept already, or due without an end.
+        """
+        replaced = "".join(f", #{name} = :now" for name in REQUIRED_TIMES if name in ahead)
+        removed = "".join(f", #{name}" for name in OPTIONAL_TIMES if name in ahead)
+        changes = f"SET #due_at = :now{replaced} REMOVE #attempts{removed}"
         return self._update_existing(account, changes, {":now": format_iso(now)})
 
     def begin(self, member: Member, began_at: datetime) -> bool:

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from posture.lean_dataclass import dataclass
@@ -40,9 +40,6 @@ FIRST = "first_observed_at"
 OTHER_TIMES = (FIRST, "snapshot_at", "unsettled_at", "held_at")
 LISTED = "scope"  # the value of `listed` in every record, so that one index lists them all
 COVERAGE_LIMIT = 300_000  # bytes, compressed; an item holds 400 KB
-# How far a stored time may be ahead of the clock: more than the clocks of two functions differ,
-# less than the five minutes after which each change is evaluated again.
-CLOCK_TOLERANCE = timedelta(minutes=2)
 ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
 Json = Mapping[str, Any]

@@ -16,7 +16,7 @@ from posture.errors import CorruptItemError, PostureError
 from posture.lean_dataclass import dataclass
 from posture.model.change import Change
 from posture.model.fingerprint import fingerprint
-from posture.model.instant import parse_iso
+from posture.model.instant import CLOCK_TOLERANCE, parse_iso
 from posture.model.network import Snapshot
 from posture.model.scope import ACCOUNT
 from posture.model.shared_kind import FACETS, SharedKind
@@ -33,7 +33,6 @@ from posture.store.attribute_values import (
 )
 from posture.store.items import naming_item
 from posture.store.schema import upgrade
-from posture.store.scope_record import CLOCK_TOLERANCE
 from posture.store.typed_json import from_json, to_json
 
 PART, CENTRAL = "part#", "central#"  # begin the sort keys of entries

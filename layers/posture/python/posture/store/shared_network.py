@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from posture.errors import ConflictError, CorruptItemError
 from posture.lean_dataclass import dataclass
 from posture.model.change import Change
-from posture.model.instant import format_iso, parse_iso
+from posture.model.instant import CLOCK_TOLERANCE, format_iso, parse_iso
 from posture.model.network import Snapshot
 from posture.model.shared_kind import SharedKind
 from posture.model.shared_network import SharedNetwork
@@ -42,7 +42,6 @@ from posture.store.conditional_writes import (
 from posture.store.items import naming_item
 from posture.store.queries import BATCH, KeyRange
 from posture.store.schema import SCHEMA, upgrade
-from posture.store.scope_record import CLOCK_TOLERANCE
 from posture.store.shared_entries import (
     CENTRAL,
     PART,

@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posture.policy.automata import (
-    BudgetExceededError,
     Pattern,
-    SearchBudget,
     compile_patterns,
     find_distinct_texts,
     find_shortest_text,
 )
+from posture.policy.search_budget import BudgetExceededError, SearchBudget
 from posture.policy.template import compile_arn, compile_glob, parse_template
 
 PATTERNS = st.text(alphabet="ab*?", min_size=0, max_size=5)

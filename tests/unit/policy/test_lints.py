@@ -13,7 +13,7 @@ from posture.policy import (
     decide_policy_text,
     parse_policy,
 )
-from posture.policy.automata import SearchBudget
+from posture.policy.search_budget import SearchBudget
 
 OWN = "111122223333"
 ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}

@@ -11,7 +11,6 @@ from dataclasses import replace
 from itertools import islice, product
 
 from posture.policy import keys, service_actions
-from posture.policy.automata import SearchBudget
 from posture.policy.document import Policy, Statement
 from posture.policy.mentions import (
     EXTERNAL_ACCOUNTS,
@@ -23,6 +22,7 @@ from posture.policy.policy_check import EndpointContext, Trust
 from posture.policy.question import Question
 from posture.policy.request import CallerKind
 from posture.policy.request_case import Assigned, Caller, OwnerKind, ResourceOwner
+from posture.policy.search_budget import SearchBudget
 from posture.policy.service_reference import has_actions
 from posture.policy.shapes import ACCOUNTS, ORGANIZATIONS, may_be_owned_by_aws
 

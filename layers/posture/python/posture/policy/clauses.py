@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from posture.policy.automata import Pattern, SearchBudget
+from posture.policy.automata import Pattern
 from posture.policy.clause_results import (
     DEFERRED,
     ClauseResult,
@@ -26,6 +26,7 @@ from posture.policy.document import Condition, Policy, Statement, shorten
 from posture.policy.operators import OperatorFamily
 from posture.policy.principals import evaluate_principals
 from posture.policy.request_case import OpenValue, RequestCase, resolve_key
+from posture.policy.search_budget import SearchBudget
 from posture.policy.shapes import ACTION, RESOURCE
 from posture.policy.template import (
     MANY,

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import product
 
 from posture.lean_dataclass import dataclass
-from posture.policy.automata import PatternSet, SearchBudget, compile_patterns
+from posture.policy.automata import PatternSet, compile_patterns
 from posture.policy.decide import MAX_UNITS, Decider, PolicyAnswer, QuestionResult
 from posture.policy.document import Policy, Statement, name_policy
 from posture.policy.parse import parse_policy
@@ -21,6 +21,7 @@ from posture.policy.policy_check import PolicyCheck, Trust
 from posture.policy.question import Question
 from posture.policy.request import CallerKind, Request
 from posture.policy.request_case import Caller, OwnerKind, ResourceOwner
+from posture.policy.search_budget import SearchBudget
 from posture.policy.template import compile_globs
 from posture.policy.tokens import ANY, FIELD, match_many, match_text
 

@@ -13,7 +13,6 @@ from itertools import chain
 
 from posture.lean_dataclass import dataclass
 from posture.policy import keys
-from posture.policy.automata import BudgetExceededError, SearchBudget
 from posture.policy.case_enumeration import MAX_ENDPOINTS, CaseEnumeration
 from posture.policy.clauses import ClauseEvaluator
 from posture.policy.conditions import UnsupportedElementError
@@ -27,6 +26,7 @@ from posture.policy.question import Question
 from posture.policy.request import Request
 from posture.policy.scalars import parse_instant
 from posture.policy.search import FoundRequest, RequestSearch
+from posture.policy.search_budget import BudgetExceededError, SearchBudget
 from posture.policy.service_actions import is_customer_service
 from posture.policy.service_reference import is_service
 from posture.policy.shapes import ACTION, RESOURCE

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 from posture.lean_dataclass import dataclass
-from posture.policy.automata import SearchBudget
 from posture.policy.decide import (
     MAX_UNITS,
     TOO_COMPLEX,
@@ -24,6 +23,7 @@ from posture.policy.json_reader import MalformedPolicyError
 from posture.policy.lints import Lint, lint_policy
 from posture.policy.parse import parse_policy
 from posture.policy.policy_check import PolicyCheck
+from posture.policy.search_budget import SearchBudget
 
 FIRST_UNITS = MAX_UNITS // 16  # more than most policies need
 LEAST_UNITS = MAX_UNITS // 256

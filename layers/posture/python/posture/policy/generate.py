@@ -14,7 +14,6 @@ from typing import Any
 from posture.errors import PostureError
 from posture.lean_dataclass import dataclass
 from posture.model.service_names import short_name
-from posture.policy.automata import SearchBudget
 from posture.policy.decide import MAX_UNITS, PolicyAnswer, PolicyDecision, decide_policy
 from posture.policy.descriptions import describe_request
 from posture.policy.document import (
@@ -35,6 +34,7 @@ from posture.policy.needs import (
 )
 from posture.policy.parse import parse_policy
 from posture.policy.policy_check import PolicyCheck
+from posture.policy.search_budget import SearchBudget
 from posture.policy.service_actions import is_customer_service
 from posture.policy.template import compile_globs
 

@@ -15,13 +15,13 @@ from posture.policy import keys
 from posture.policy.automata import (
     Pattern,
     PatternSet,
-    SearchBudget,
     compile_patterns,
     find_distinct_texts,
     find_shortest_text,
 )
 from posture.policy.document import Condition, Policy, Statement
 from posture.policy.operators import OperatorFamily
+from posture.policy.search_budget import SearchBudget
 from posture.policy.template import (
     Variable,
     compile_glob,

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from posture.lean_dataclass import dataclass
 from posture.policy import keys
-from posture.policy.automata import BudgetExceededError, PatternSet, SearchBudget
+from posture.policy.automata import PatternSet
 from posture.policy.case_enumeration import CaseEnumeration
 from posture.policy.clause_results import DEFERRED, ClauseResult, Requirement, Undecidable
 from posture.policy.clauses import ClauseEvaluator
@@ -32,6 +32,7 @@ from posture.policy.request_case import (
     RequestCase,
     ResourceOwner,
 )
+from posture.policy.search_budget import BudgetExceededError, SearchBudget
 from posture.policy.service_reference import find_group, group_by_arn
 from posture.policy.shapes import ACTION, RESOURCE, find_shape
 from posture.policy.template import compile_globs

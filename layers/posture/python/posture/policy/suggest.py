@@ -17,7 +17,6 @@ from typing import Any
 
 from posture.lean_dataclass import dataclass
 from posture.policy import keys, service_actions
-from posture.policy.automata import SearchBudget
 from posture.policy.decide import (
     MAX_UNITS,
     Decider,
@@ -40,6 +39,7 @@ from posture.policy.policy_check import PolicyCheck, Trust
 from posture.policy.question import Question
 from posture.policy.request import CallerKind
 from posture.policy.request_case import Caller, OwnerKind, ResourceOwner
+from posture.policy.search_budget import SearchBudget
 
 MAX_SUGGESTION_UNITS = MAX_UNITS // 2
 SIGN_IN = [f"sts:{name}" for name in service_actions.FEDERATED]

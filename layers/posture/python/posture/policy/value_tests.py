@@ -14,15 +14,11 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 from itertools import pairwise
 
 from posture.lean_dataclass import dataclass
-from posture.policy.automata import (
-    PatternSet,
-    SearchBudget,
-    find_option,
-    find_shortest_text,
-)
+from posture.policy.automata import PatternSet, find_option, find_shortest_text
 from posture.policy.keys import KeyPresence
 from posture.policy.operators import OperatorFamily, Quantifier
 from posture.policy.scalars import COMPARISONS, IpNetwork, parse_instant, parse_number
+from posture.policy.search_budget import SearchBudget
 
 TEXT_FAMILIES = frozenset(
     {OperatorFamily.STRING, OperatorFamily.ARN, OperatorFamily.BOOL, OperatorFamily.BINARY}

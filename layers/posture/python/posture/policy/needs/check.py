@@ -14,7 +14,7 @@ from itertools import islice, product
 
 from posture.lean_dataclass import dataclass
 from posture.policy import keys
-from posture.policy.automata import BudgetExceededError, SearchBudget, compile_patterns
+from posture.policy.automata import compile_patterns
 from posture.policy.case_enumeration import CaseEnumeration
 from posture.policy.clauses import ClauseEvaluator
 from posture.policy.conditions import UnsupportedElementError
@@ -35,6 +35,7 @@ from posture.policy.request import CallerKind, Request
 from posture.policy.request_case import OpenValue, OwnerKind, RequestCase, resolve_key
 from posture.policy.scalars import parse_instant
 from posture.policy.search import FoundRequest, RequestSearch
+from posture.policy.search_budget import BudgetExceededError, SearchBudget
 from posture.policy.shapes import ACTION, RESOURCE, SESSION
 from posture.policy.tokens import match_text
 from posture.policy.value_tests import (

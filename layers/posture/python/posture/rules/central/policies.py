@@ -13,8 +13,8 @@ from posture.analysis.endpoint_contexts import build_endpoint_context, supports_
 from posture.model.network import Endpoint, Snapshot
 from posture.policy import EndpointContext, MalformedPolicyError, PolicyAnswer, PolicyCheck, Trust
 from posture.policy import parse_policy as parse
-from posture.policy.automata import SearchBudget
 from posture.policy.decide import MAX_UNITS, Decider, QuestionResult
+from posture.policy.search_budget import SearchBudget
 from posture.policy.service_actions import find_action_prefixes
 
 ACCOUNT = re.compile(r"\d{12}")

@@ -104,7 +104,7 @@ def _parse_live_region(text: str) -> str:
 
 def _parse_single_region(text: str) -> str:
     if text == EVERY_REGION:
-        raise typer.BadParameter("this command is about the stack of one region; name it")
+        raise typer.BadParameter("this command is about the stack of one Region; name it")
     return _parse_region(text)
 
 
@@ -127,8 +127,8 @@ def _table_option(name: str, *aliases: str) -> Any:
 
 
 # us-gov-west-1, eusc-de-east-1
-_parse_region = build_parser(r"[a-z]{2,4}(-[a-z]+)+-\d+", "a region, as in eu-west-1")
-_regions = "A region; repeat for several. Default: the region of your AWS settings."
+_parse_region = build_parser(r"[a-z]{2,4}(-[a-z]+)+-\d+", "a Region, as in eu-west-1")
+_regions = "A Region; repeat for several. Default: the Region of your AWS settings."
 OutputOption = Annotated[Output, output_option(*RECORDS)]
 RegionsOption = Annotated[
     list[str] | None,
@@ -146,7 +146,7 @@ LiveRegionsOption = Annotated[
     list[str] | None,
     option(
         "REGION",
-        f"{_regions} With all: every region that is enabled in the account.",
+        f"{_regions} With all: every Region that is enabled in the account.",
         "--region",
         "-r",
         parser=_parse_live_region,
@@ -289,7 +289,7 @@ class StackOptions(OptionGroup):
         str | None,
         option(
             "REGION",
-            "The stack's region.",
+            "The stack's Region.",
             "--region",
             "-r",
             parser=_parse_single_region,
@@ -310,7 +310,7 @@ class StacksOptions(OptionGroup):
         list[str] | None,
         option(
             "REGION",
-            f"{_regions} With all: every enabled region that has such a stack.",
+            f"{_regions} With all: every enabled Region that has such a stack.",
             "--region",
             "-r",
             parser=_parse_live_region,

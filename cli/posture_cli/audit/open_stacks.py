@@ -283,7 +283,7 @@ def _open_several(
     stacks.require_any()
     if not opened:
         names = ", ".join(sorted({stack for stack, _ in places}))
-        raise StackNotFoundError(f"there is no stack {names!r} in any enabled region")
+        raise StackNotFoundError(f"there is no stack {names!r} in any enabled Region")
     return stacks
 
 

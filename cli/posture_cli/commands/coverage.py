@@ -75,8 +75,8 @@ def coverage(
     accounts that own hubs and transit gateways as well.
 
     With --stack it shows what the monitor observed last, with the monitor's columns. A stack
-    monitors one region: repeat --region, or give --region all, to read the stacks of several
-    regions at the same time. One that cannot be read is shown as unknown.
+    monitors one Region: repeat --region, or give --region all, to read the stacks of several
+    Regions at the same time. One that cannot be read is shown as unknown.
 
     Exit code: 0, 2 on error, or 4 when one of several stacks could not be read.
     """

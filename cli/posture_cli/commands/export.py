@@ -62,7 +62,7 @@ def export(
     time, without paths, because the monitor stores only the latest ones. An export replaces the
     former one in the same place. --actor exports the findings, history and waivers of one actor
     only, as in posture findings; the other data sets stay whole, and manifest.json names the actor.
-    A stack monitors one region: repeat --region, or give --region all, for several. If one of them
+    A stack monitors one Region: repeat --region, or give --region all, for several. If one of them
     cannot be read, nothing is written.
 
     Exit code: 0 when everything is written, 1 when the history is not intact, 2 on error.

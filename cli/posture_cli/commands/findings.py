@@ -74,7 +74,7 @@ def findings(
     ] = None,
     rule: options.RuleOption = None,
     resource: options.ResourceOption = None,
-    in_region: Annotated[str | None, option("REGION", "The region of the finding.")] = None,
+    in_region: Annotated[str | None, option("REGION", "The Region of the finding.")] = None,
     scopes: options.ScopeOptions,
     actors: ActorOptions,
     times: options.TimeOptions,
@@ -94,7 +94,7 @@ def findings(
     severity. Both name the scopes of which nothing is known for a part of the time.
     --actor finds what someone opened, resolved or changed last, or can have: several possible ones
     are shown as "one of". --as chooses what the actor did.
-    A stack monitors one region: repeat --region, or give --region all, to list the findings of
+    A stack monitors one Region: repeat --region, or give --region all, to list the findings of
     several stacks, which are read at the same time. One that cannot be read has a record with
     status unknown.
 

@@ -59,7 +59,7 @@ def list_members(
     CSV and JSON also say who added or removed an account last ("named_by"), as the command found
     out itself: someone who can write the table can forge it.
 
-    A stack has the members of one region: repeat --region, or give --region all, to list those of
+    A stack has the members of one Region: repeat --region, or give --region all, to list those of
     several. One that cannot be read has a record with the state unknown.
 
     Exit code: 0, 2 on error, also if the item of a member cannot be read, or 4 when one of several

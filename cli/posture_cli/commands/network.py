@@ -60,8 +60,8 @@ def network(
     baseline requires the service of it.
 
     The command reads the VPCs and what they share now, read-only, with your own credentials, or
-    with --stack what the monitor observed last. A stack monitors one region: repeat --region, or
-    give --region all, to read the stacks of several regions at the same time. One that cannot be
+    with --stack what the monitor observed last. A stack monitors one Region: repeat --region, or
+    give --region all, to read the stacks of several Regions at the same time. One that cannot be
     read has a row with the status unknown.
 
     Exit code: 0 when every path holds, 1 when one is broken or unknown, 2 on error, 4 when one of

@@ -51,7 +51,7 @@ def report(
     without paths, because the monitor stores only the latest ones.
 
     --actor lists only the findings that someone opened, resolved or changed, or can have; the
-    counts are those of all. A stack monitors one region: repeat --region, or give --region all, for
+    counts are those of all. A stack monitors one Region: repeat --region, or give --region all, for
     one page of several stacks, with totals for each Region. The page names those that cannot be
     read, and no control passes then.
 

@@ -74,15 +74,15 @@ def scan(
     With --from the network is read from a file of posture snapshot save, or from a folder with
     output of aws ec2 describe commands. What the folder does not hold is listed as unknown.
 
-    With --org, or with --accounts and --role, the regions of many accounts are read at once. The
-    role is assumed for reading only, whatever it allows. An account or region that cannot be read
+    With --org, or with --accounts and --role, the Regions of many accounts are read at once. The
+    role is assumed for reading only, whatever it allows. An account or Region that cannot be read
     is listed as unknown with the reason, beside the findings of all others.
 
     With --shared-network, a service may be reached by an endpoint in another VPC, and what breaks
     the way there is a finding. Give the accounts of the hub and of the transit gateway as well:
     what no account may read stays unknown.
 
-    Without --vpc the endpoint services of the region are evaluated as well. What cannot be read or
+    Without --vpc the endpoint services of the Region are evaluated as well. What cannot be read or
     decided is listed as unknown.
 
     A remediation has a command only if it is verified: applied to the network as it was read, it

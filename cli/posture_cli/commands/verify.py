@@ -79,7 +79,7 @@ def verify(
     alerts that were received. Compare with them by --against. The last lines say what was verified,
     from when to when, against which exports, and what is not proven.
 
-    Repeat --region, or give --region all, to verify the stacks of several regions at the same time.
+    Repeat --region, or give --region all, to verify the stacks of several Regions at the same time.
     Each export is compared with the history that it is of, and --heads writes one file for all. One
     that cannot be read has a record with the verdict unknown, and --heads writes nothing then.
 

@@ -145,7 +145,7 @@ def list_waivers(
     Without --all only those that apply or wait for approval are listed. --actor lists those that
     someone requested, approved or revoked.
 
-    A stack has the waivers of one region: repeat --region, or give --region all, to list those of
+    A stack has the waivers of one Region: repeat --region, or give --region all, to list those of
     several. One that cannot be read has a record with the state unknown.
 
     Exit code: 0, 2 on error, or 4 when one of several stacks could not be read.

@@ -76,7 +76,7 @@ def what_if(
     with --from; the change is applied to what was read. What EC2 would refuse is an error with
     EC2's code. Commands come first, then --add, --policy and --remove. A command may be several
     calls joined by &&, with shell variables for what they create. Without --vpc all VPCs of the
-    region are read, and each that the change concerns is shown.
+    Region are read, and each that the change concerns is shown.
 
     With --shared-network, commands may also change hosted zones, Resolver rules, Profiles, transit
     gateways and the VPCs of central endpoints (aws route53 …, aws route53resolver …, aws

@@ -160,7 +160,7 @@ def test_all_is_refused_where_no_stack_or_only_tables_are_named() -> None:
     """Neither is an empty list: there is nothing that could be read."""
     result = run("findings", "--region", "all", "--stack", "other")
     assert result.exception
-    assert "no stack 'other' in any enabled region" in str(result.exception)
+    assert "no stack 'other' in any enabled Region" in str(result.exception)
     named = run("findings", "--region", "all", "--findings-table", "findings")
     assert named.exit_code == exit_codes.ERROR
     assert "names of tables" in named.stderr

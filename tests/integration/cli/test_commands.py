@@ -204,7 +204,7 @@ def test_a_pipe_gets_plain_lines(network: SampleNetwork) -> None:
     [
         (["--vpc", "subnet-1"], "'subnet-1' is not a VPC"),
         (["--vpc", "vpc-0123456789abcdef0"], "there is no vpc-0123456789abcdef0"),
-        (["--region", "atlantis"], "'atlantis' is not a region"),
+        (["--region", "atlantis"], "'atlantis' is not a Region"),
         (["--baseline", "nowhere.yaml"], "nowhere.yaml"),
     ],
 )

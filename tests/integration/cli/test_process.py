@@ -63,4 +63,4 @@ def test_a_region_of_no_region_s_form(command: str) -> None:
         [COMMAND, *command.split(), "--region", "europe"], capture_output=True, check=False
     )
     assert ended.returncode == 2
-    assert "'europe' is not a region, as in eu-west-1" in ended.stderr.decode()
+    assert "'europe' is not a Region, as in eu-west-1" in ended.stderr.decode()

@@ -117,7 +117,7 @@ def test_what_is_of_one_stack_takes_one_region(command: str) -> None:
     """A change is not made in every region there is."""
     result = CliRunner().invoke(app, [*command.split(), "--region", "all"])
     assert result.exit_code == 2
-    assert "this command is about the stack of one region" in " ".join(result.stderr.split())
+    assert "this command is about the stack of one Region" in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize("arguments", ["rules --output csv", "rules -o csv", "rules"])

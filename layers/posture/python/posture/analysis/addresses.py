@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, summarize_address_range
 
 from posture.lean_dataclass import dataclass
@@ -103,7 +104,7 @@ class AddressSet:
 
     def __str__(self) -> str:
         """Return the blocks, separated by commas."""
-        return ", ".join(map(str, self.networks())) or "nothing"
+        return _join_blocks(self.spans)
 
 
 NOTHING = AddressSet()
@@ -114,6 +115,11 @@ FAMILIES = {4: IPV4, 6: IPV6}  # by IP version
 # https://www.rfc-editor.org/rfc/rfc6052
 TO_NAT64 = IPV6_START + (0x64FF9B << 96)
 NAT64 = IPV4.shift(TO_NAT64)
+
+
+@lru_cache(maxsize=256)  # all VPCs of a Region reach the same addresses of AWS's services
+def _join_blocks(spans: tuple[Span, ...]) -> str:
+    return ", ".join(map(str, AddressSet(spans).networks())) or "nothing"
 
 
 def to_span(network: Network) -> Span:

@@ -275,13 +275,14 @@ class Prover:
         if after.shared is before.shared and find_same_parts(before.snapshot, snapshot) >= PARTS:
             others = (each for each in self._verdicts if each.rule not in POLICY_RULES)
             verdicts = (*others, *evaluate_context(after, POLICY_RULES.values()))
-            effect, cells = compare_verdicts(self._verdicts, verdicts), 0
+            effect, work = compare_verdicts(self._verdicts, verdicts), 0
         else:
             verdicts = evaluate_changed(before, after, self._verdicts)
             effect = compare_contexts(before, after, self._verdicts, verdicts)
             cells = len(after.analysis.subnets) * len(after.coverage.services)
+            work = cells + _count_work(before, after)
         denials = find_denials(before, after)
-        self._pay(cells + len(verdicts) + _count_work(before, after), denials.units)
+        self._pay(len(verdicts) + work, denials.units)
         return effect, verdicts, next(iter(denials.clauses), "")
 
     def _pay(self, answers: int, units: int) -> None:

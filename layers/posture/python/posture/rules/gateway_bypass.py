@@ -11,7 +11,7 @@ from functools import partial
 from posture.analysis.addresses import IPV4, IPV6, NAT64, AddressSet
 from posture.analysis.path import OTHER_NETWORKS, Path
 from posture.edits.edit import Edit
-from posture.model.network import Facet, Subnet
+from posture.model.network import Facet, RouteTable, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.bypasses import (
     Bypass,
@@ -127,6 +127,13 @@ def _list_remediations(
     table = vpc.tables[subnet.id]
     if table is None:
         return (Remediation(_advice(bypasses)),)
+    key = "route to endpoints", table.id, id(bypasses)  # subnets that are alike share these
+    return vpc.remember(key, partial(_list_routings, vpc, table, bypasses))
+
+
+def _list_routings(
+    vpc: VpcContext, table: RouteTable, bypasses: Sequence[Bypass]
+) -> tuple[Remediation, ...]:
     services = [each.service for each in bypasses]
     dual = frozenset(
         each.service.name

@@ -23,9 +23,8 @@ def serialize(fields: Mapping[str, Any]) -> Item:
         TypeError: a value is not text, an integer, a boolean, bytes, or a mapping or list of those.
             Floats are refused, because they would not be read back as they were.
     """
-    return {
-        name: cast("Any", _serialize(value)) for name, value in fields.items() if value is not None
-    }
+    found = {name: _serialize(value) for name, value in fields.items() if value is not None}
+    return cast("Item", found)
 
 
 def deserialize(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -309,7 +308,8 @@ def _attributes(finding: Finding) -> dict[str, Any]:
         "summary": verdict.summary,
         "evidence": [{"text": fact.text, "record": dict(fact.record)} for fact in verdict.evidence],
         "truncated": is_truncated(verdict) or None,
-        "remediation": remedy and asdict(remedy),
+        "remediation": remedy
+        and {"text": remedy.text, "command": remedy.command, "verified": remedy.verified},
         "concerns": sorted(verdict.concerns),
         "root": verdict.root or None,
         "version": finding.version,

@@ -77,8 +77,12 @@ def _build_writer(kind: Any) -> Convert:
     }
 
     def write(value: Any) -> Any:
-        known = ((name, getattr(value, name), default) for name, default in defaults.items())
-        return {name: to_json(each) for name, each, default in known if each != default}
+        found = {}
+        for name, default in defaults.items():
+            each = getattr(value, name)
+            if each is not default and each != default:
+                found[name] = to_json(each)
+        return found
 
     return write
 

@@ -274,7 +274,7 @@ def test_an_unknown_subnet_names_those_alike(
     ("arguments", "expected"),
     [
         (("vpc-1", "s3"), "'vpc-1' is not a subnet"),
-        (("subnet-0a", "s3", "--region", "europe"), "'europe' is not a region"),
+        (("subnet-0a", "s3", "--region", "europe"), "'europe' is not a Region"),
     ],
 )
 def test_misspelt_arguments(

@@ -14,7 +14,6 @@ from typing import Any
 
 import boto3
 from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from botocore import xform_name
 from moto import mock_aws
 from network_builder import RegionBuilder
@@ -28,6 +27,7 @@ from posture.evaluation.changes import Evaluator
 from posture.evaluation.region_sweep import RegionSweep
 from posture.evaluation.scope_resolver import ScopeResolver
 from posture.model.scope import Region
+from posture.notification.claims import ClaimTable
 from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import Notifier
 from posture.notification.ports import NotificationPorts, Topic
@@ -162,7 +162,7 @@ def build_notifier(session: Any) -> Notifier:
         NotificationPorts(
             history=History(dynamodb, TABLES.history),
             topic=Topic(build_client(session, "sns"), TOPIC),
-            idempotency=DynamoDBPersistenceLayer(TABLES.idempotency, boto3_client=dynamodb),
+            idempotency=ClaimTable(dynamodb, TABLES.idempotency),
             measure=AlertMetrics(Metrics(namespace="measured", service="notify")).measure,
             now=lambda: datetime.now(UTC),
         ),

@@ -6,10 +6,10 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from posture.alerts.rule_texts import load_rule_texts
+from posture.notification.claims import ClaimTable
 from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import BatchResponse, Notifier
 from posture.notification.ports import NotificationPorts, Topic
@@ -28,8 +28,10 @@ notifier = Notifier(
     NotificationPorts(
         history=History(clients.dynamodb(), settings.tables.history),
         topic=Topic(clients.sns(), settings.topic_arn),
-        idempotency=DynamoDBPersistenceLayer(
-            settings.tables.idempotency, boto3_client=clients.dynamodb()
+        idempotency=ClaimTable(
+            clients.dynamodb(),
+            settings.tables.idempotency,
+            lambda: metrics.add_metric("FutureTimes", MetricUnit.Count, 1),
         ),
         measure=AlertMetrics(metrics).measure,
         security_hub=SecurityHub(clients.security_hub(), settings.region, rules)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from moto import mock_aws
@@ -16,6 +15,7 @@ from moto import mock_aws
 from finding_builders import SCOPE, at, change, find_caused_transitions
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
+from posture.notification.claims import ClaimTable
 from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import BatchResponse, Notifier
 from posture.notification.ports import NotificationPorts, Topic
@@ -92,7 +92,7 @@ class Stage:
         ports = NotificationPorts(
             history=History(self.dynamodb, TABLES.history),
             topic=topic(self) if topic else Topic(self.sns, self.topic_arn),
-            idempotency=DynamoDBPersistenceLayer(TABLES.idempotency, boto3_client=self.dynamodb),
+            idempotency=ClaimTable(self.dynamodb, TABLES.idempotency),
             measure=AlertMetrics(self.metrics).measure,
             now=lambda: at(1),
             security_hub=security_hub,

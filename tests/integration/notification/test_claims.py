@@ -58,3 +58,24 @@ def test_a_failed_publication_is_retried_at_once(stage: Stage, commits: int) -> 
     assert stage.notify(records) == {"batchItemFailures": []}
     assert stage.pauses == []
     assert stage.inbox()
+
+
+@each_way
+@pytest.mark.parametrize("days", [1, 3_650])
+def test_a_claim_that_outlasts_every_function_is_ended(
+    stage: Stage, commits: int, days: int
+) -> None:
+    """A clock was ahead, or the item was edited: each alert is sent, and only once."""
+    record_commits(stage, commits)
+    records = [each for each in stage.records() if "rule" in each["dynamodb"]["NewImage"]]
+    with pytest.raises(Killed):
+        stage.notify(records, lambda stage: KillingTopic(stage.sns, stage.topic_arn))
+    for item in stage.dynamodb.scan(TableName="idempotency")["Items"]:
+        if item["status"] == {"S": "INPROGRESS"}:
+            end = int(item["in_progress_expiration"]["N"]) + days * 86_400_000
+            changed = {**item, "in_progress_expiration": {"N": str(end)}}
+            stage.dynamodb.put_item(TableName="idempotency", Item=changed)
+    assert stage.notify(records) == {"batchItemFailures": []}
+    assert stage.inbox()
+    assert stage.notify(records) == {"batchItemFailures": []}
+    assert stage.inbox() == []

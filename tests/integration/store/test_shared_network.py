@@ -14,6 +14,7 @@ from finding_builders import change
 from organization_builders import HUB, HUB_ACCOUNT, build_organization
 from posture.analysis.central.central_snapshot import digest_central, strip_central
 from posture.errors import CorruptItemError
+from posture.model.instant import format_iso
 from posture.model.network import Service
 from posture.model.scope import Region
 from posture.model.shared_kind import FACETS, SharedKind
@@ -72,6 +73,19 @@ def edit(client: Any, item: str, **changes: Any) -> None:
     stored = client.get_item(TableName=NETWORK, Key=key)["Item"]
     merged = {name: value for name, value in {**stored, **changes}.items() if value is not None}
     client.put_item(TableName=NETWORK, Item=merged)
+
+
+def test_a_head_that_has_not_come_is_replaced_by_the_next_survey(
+    client: Any, table: SharedNetworkTable
+) -> None:
+    """Also if that reads what is stored: all that depends on the network compares with the head."""
+    now = START + 9 * SECOND
+    table.write(REGION, [part("a")], START)
+    for second, ahead in enumerate((timedelta(days=1), timedelta(days=3_650)), 1):
+        edit(client, "#head", changed_at={"S": format_iso(now + ahead)})
+        assert table.write(REGION, [part("a", second=second)], now) == 1
+        assert table.load_head(REGION) == now
+    assert table.write(REGION, [part("a", second=3)], now) == 0
 
 
 def test_what_was_written_is_read(client: Any, table: SharedNetworkTable) -> None:

@@ -8,12 +8,15 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from aws_lambda_powertools import Logger
+
 from posture.analysis.central.central_snapshot import digest_central, strip_central
 from posture.analysis.central.network_users import is_central
 from posture.analysis.central.view import View, VpcLinks, build_view, find_links
 from posture.lean_dataclass import dataclass
 from posture.lifecycle.snapshot_digest import digest_catalogue
 from posture.model.change import Change
+from posture.model.instant import CLOCK_TOLERANCE
 from posture.model.network import Snapshot
 from posture.model.scope import Scope
 from posture.model.shared_network import SharedNetwork
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from posture.runtime.settings import Settings
+
+logger = Logger()
 
 NOTHING_READ = datetime(1970, 1, 1, tzinfo=UTC)  # before the first survey
 
@@ -108,8 +113,12 @@ class SharedFacts:
             stored = self._keep_central(stored, snapshot, changes)
         links = find_links(snapshot)
         view = build_view(stored.network, links)
+        now, changed_at = self._now(), stored.changed_at or NOTHING_READ
+        if changed_at > now + CLOCK_TOLERANCE:  # the next survey replaces it
+            logger.error("stored time was in the future", extra={"region": self._region})
+            changed_at = now
         used = UsedNetwork(
-            stored.changed_at or NOTHING_READ,
+            changed_at,
             view.digest,
             write_links(links),
             digest_catalogue(snapshot),

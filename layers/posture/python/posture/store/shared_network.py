@@ -259,7 +259,7 @@ class SharedNetworkTable(CatalogueTable):
         written: set[str] = set()
         for _ in pause_between(ATTEMPTS):
             stored = self._load_entries(region, [each.name for each in entries])
-            has_head = self._get(build_key(region, HEAD)) is not None
+            head_at = _read_believable(self._read_head_text(region), now)
             changed = []
             for each in entries:
                 former = stored.get(each.name)
@@ -267,7 +267,7 @@ class SharedNetworkTable(CatalogueTable):
                     continue
                 if each.name in written:
                     continue
-                if former and former.digest == each.digest and has_head and not rewrite:
+                if former and former.digest == each.digest and head_at and not rewrite:
                     self._confirm(region, each, former)
                 else:
                     changed.append(each)
@@ -326,10 +326,14 @@ class SharedNetworkTable(CatalogueTable):
         Of two changes in one microsecond, or by a clock that is behind, the second one is later as
         well. A stored time that has not come yet is ignored.
         """
-        former = self._get(build_key(region, HEAD))
-        text = str(former.get("changed_at", {}).get("S", "")) if former else ""
+        text = self._read_head_text(region)
         at = _read_believable(text, now)
         return _Head(text, max(now, at + TICK) if at else now)
+
+    def _read_head_text(self, region: str) -> str:
+        """Read the time of the head as it is stored; "" where there is none."""
+        former = self._get(build_key(region, HEAD))
+        return str(former.get("changed_at", {}).get("S", "")) if former else ""
 
     def _transact(
         self, region: str, writes: Sequence[TransactWriteItemTypeDef], head: _Head

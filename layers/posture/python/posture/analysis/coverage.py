@@ -173,7 +173,7 @@ class Analysis:
         self._obstructed: dict[tuple[str, str, str], tuple[frozenset[int], AddressSet] | None] = {}
         self._summed: dict[int, tuple[PathOutcome, str]] = {}
         self._open_cells: dict[tuple[str, str], Cell] = {}
-        self._gateway_cells: dict[tuple[str, int, str], Cell] = {}
+        self._path_cells: dict[tuple[str, int, str], Cell] = {}
         self._interfaces: dict[str, tuple[tuple[NetworkInterface, ...], tuple[str, ...]]] = {}
         self._port_ranges: dict[object, Sequence[PortRange]] = {}
 
@@ -343,6 +343,26 @@ class Analysis:
             return self._evaluate_interfaces(subnet, resolution, groups)
         paths = self.paths.find_paths(subnet, service)
         exact = EndpointType.GATEWAY in service.types
+        acl = self.reachability.find_acl(subnet.id)
+        # Subnets with the same route table share the paths themselves.
+        key = service.name, id(paths), acl.id if acl else subnet.id
+        if key not in self._path_cells:
+            self._path_cells[key] = self._build_cell(subnet, resolution, paths, exact=exact)
+        cell = self._path_cells[key]
+        if not groups or paths is None or resolution.resolves_to is ResolvesTo.UNKNOWN:
+            return cell
+        ports = list_ports(service.name) or (HTTPS,)
+        return self._apply_groups(cell, groups, ports, exact=exact)
+
+    def _build_cell(
+        self,
+        subnet: Subnet,
+        resolution: NameResolution,
+        paths: tuple[Path, ...] | None,
+        *,
+        exact: bool,
+    ) -> Cell:
+        """Build the cell of names that lead to public addresses."""
         steps = (step for each in resolution.deciding_names for step in each.steps)
         deciding = None if exact else find_deciding_step(steps)
         if resolution.resolves_to is ResolvesTo.UNKNOWN:
@@ -350,18 +370,11 @@ class Analysis:
         if paths is None:
             why = "the service's addresses or the subnet's route table could not be read"
             return Cell(PathOutcome.UNKNOWN, why, resolution)
-        key = id(paths)  # the paths themselves are kept, and shared by many cells
+        key = id(paths)
         if key not in self._summed:
             self._summed[key] = summarize_paths(paths), describe_paths(paths, exact=exact)
         cell = Cell(*self._summed[key], resolution, paths, deciding=deciding)
-        if exact:
-            acl = self.reachability.find_acl(subnet.id)
-            gate = service.name, key, acl.id if acl else subnet.id
-            if gate not in self._gateway_cells:
-                self._gateway_cells[gate] = self._apply_acl(subnet, cell)
-            cell = self._gateway_cells[gate]
-        ports = list_ports(service.name) or (HTTPS,)
-        return self._apply_groups(cell, groups, ports, exact=exact) if groups else cell
+        return self._apply_acl(subnet, cell) if exact else cell
 
     def _evaluate_central(self, subnet: Subnet, service: Service, groups: frozenset[str]) -> Cell:
         """Evaluate names that lead to other VPCs, or to no address; few VPCs need it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from posture.analysis.endpoint_contexts import supports_policy
@@ -140,9 +140,7 @@ class EndpointPolicyContext:
         """Return the statement that allows the example, as it is written."""
         if finding.statement is None:
             return ""
-        stated = json.loads(self.endpoint.policy or "")["Statement"]
-        statements = stated if isinstance(stated, list) else [stated]
-        return json.dumps(statements[finding.statement.number - 1], sort_keys=True)
+        return _quote_statement(self.endpoint.policy or "", finding.statement.number)
 
     def _lint_evidence(self) -> tuple[Evidence, ...]:
         return tuple(
@@ -242,3 +240,10 @@ class EndpointPolicyContext:
         compact = json.dumps(json.loads(policy), separators=(",", ":"))
         edit = ModifyVpcEndpoint(vpc_endpoint_id=self.endpoint.id, policy_document=compact)
         return format_sequence((edit,))
+
+
+@lru_cache(maxsize=64)  # most policies are the same text at many endpoints
+def _quote_statement(policy: str, number: int) -> str:
+    stated = json.loads(policy)["Statement"]
+    statements = stated if isinstance(stated, list) else [stated]
+    return json.dumps(statements[number - 1], sort_keys=True)

@@ -58,6 +58,15 @@ def unpack_row(row: str) -> list[str]:
     return values
 
 
+def test_a_cause_that_is_found_later_opens_nothing_again() -> None:
+    """Its row may be written after the resolution, and holds the finding as it was."""
+    amended = Transition(Step.AMENDED, OPENED.finding, "its cause is known")
+    found = collect(entry(OPENED, 10, 1), entry(resolve(OPENED, 20), 20, 2), entry(amended, 30, 3))
+    assert max(point.total for point in found.trend) == 1
+    assert found.trend[-1].total == 0
+    assert (found.opened, found.resolved) == (1, 1)
+
+
 def test_what_is_forgotten_does_not_count() -> None:
     """A scope that is read again because it was written meanwhile."""
     collector = FindingCollector(PERIOD)

@@ -20,8 +20,8 @@ from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
 from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Evidence, Severity, Status, Verdict
+from posture.rules.contexts import EndpointServiceContext, VpcContext
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
-from posture.rules.rule import EndpointServiceContext, VpcContext
 from posture.rules.rule_catalogue import ACCESS_RULES, SERVICE_RULES
 from posture_cli.accounts import AnyTarget, UnreadableTarget
 from posture_cli.failure import describe_failure

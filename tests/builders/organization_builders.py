@@ -61,8 +61,8 @@ from posture.model.shared_network import (
     VpcPeering,
 )
 from posture.model.verdict import Verdict
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
-from posture.rules.rule import VpcContext
 
 HUB_ACCOUNT = "100000000001"
 ORGANIZATION = "o-a1b2c3d4e5"

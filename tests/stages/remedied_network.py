@@ -18,8 +18,8 @@ from posture.model.network import Snapshot
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Status, Verdict
 from posture.remedies.prove import SCAN_LIMITS, Prover
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
-from posture.rules.rule import VpcContext
 from sample_network import NOW
 
 Bad = Mapping[tuple[str, str], Verdict]

@@ -11,7 +11,7 @@ from posture.analysis.matrix import build_matrix_record
 from posture.analysis.services import list_covered_services
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
-from posture.rules.rule import VpcContext
+from posture.rules.contexts import VpcContext
 from posture_cli import options
 from posture_cli.audit.open_stacks import OpenStacks, open_stacks
 from posture_cli.audit.open_tables import OpenTables, VpcMatrix

@@ -20,8 +20,8 @@ from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Status, Verdict
 from posture.remedies.cells import CellChange, LostRoute
 from posture.remedies.effect import Effect, compare_contexts, compare_verdicts
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
-from posture.rules.rule import VpcContext
 from posture_cli.comparison.charges import ChargesComparison, compare_charges
 
 ScopeSnapshot = Snapshot | EndpointServiceSnapshot

@@ -12,7 +12,8 @@ from posture.model.scope import Scope
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Severity, Status, Verdict
 from posture.remedies.cells import CellChange, LostRoute
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.contexts import VpcContext
+from posture.rules.rule import Family, Rule
 from posture_cli.comparison.charges import Charge, ChargesComparison
 from posture_cli.comparison.compare import Comparison, ScopeComparison
 from posture_cli.interchange import ScopedVerdict

@@ -24,8 +24,8 @@ from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Remediation, Verdict
 from posture.remedies.effect import GOOD, select_worst
 from posture.remedies.prove import SCAN_LIMITS, AnyContext, Prover
+from posture.rules.contexts import EndpointServiceContext, VpcContext
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
-from posture.rules.rule import EndpointServiceContext, VpcContext
 from posture_cli.comparison.compare import Comparison, SharedComparison, compare_snapshots
 from posture_cli.failure import CommandError
 from posture_cli.live import UnreadableServices, collect_endpoint_services, collect_vpcs

@@ -24,8 +24,8 @@ from posture.edits.operations.security_groups import DeleteSecurityGroup
 from posture.model.network import Snapshot
 from posture.model.verdict import Status
 from posture.remedies.prove import SCAN_LIMITS, Prover
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
-from posture.rules.rule import VpcContext
 from posture_cli.failure import CommandError
 from posture_cli.live import require_service
 from posture_cli.recorded.load import load_json

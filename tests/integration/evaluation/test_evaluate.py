@@ -13,8 +13,8 @@ from posture.errors import MalformedChangeError
 from posture.model.finding import FindingStatus
 from posture.model.scope import Scope, ScopeNames
 from posture.model.verdict import Verdict
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
-from posture.rules.rule import VpcContext
 from posture.store.scope_evaluation import WriteOutcome
 from stack_tables import TABLES
 from stored_findings import read_stored_findings

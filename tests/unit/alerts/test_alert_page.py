@@ -22,8 +22,8 @@ from posture.model.network import Snapshot
 from posture.model.scope import ScopeNames
 from posture.remedies.prove import Prover
 from posture.remedies.transitions import prove_transitions
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context, evaluate_vpc
-from posture.rules.rule import VpcContext
 
 PAGE = Path(__file__).parents[3] / "docs/alerts.md"
 

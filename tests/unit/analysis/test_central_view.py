@@ -24,8 +24,8 @@ from posture.analysis.central.network_users import is_central, list_users
 from posture.analysis.central.view import build_view, find_links, restrict_network
 from posture.model.network import Snapshot
 from posture.model.shared_network import SharedFacet, SharedNetwork, UnreadFact
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
-from posture.rules.rule import VpcContext
 
 Edit = Callable[[Organization, Random], Organization]
 

@@ -21,9 +21,9 @@ from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Remediation, Status, Verdict
 from posture.remedies.prove import SCAN_LIMITS, Prover
 from posture.rules.central.use import evaluate_use
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
 from posture.rules.remediation.central import propose_central
-from posture.rules.rule import VpcContext
 
 # No call of AWS mends these at once: an endpoint must be created again or accepted by its service,
 # a policy of a core network changed, a peering connection replaced. No zone has a CNAME as apex.

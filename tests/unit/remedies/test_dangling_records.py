@@ -10,8 +10,8 @@ from posture.edits.format import name_operation
 from posture.model.baseline import Baseline
 from posture.model.verdict import Status, Verdict
 from posture.remedies.prove import SCAN_LIMITS, Prover
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
-from posture.rules.rule import VpcContext
 
 RULE = "hosted-zone-record-dangling"
 GONE = f"vpce-0fedcba9876543210-x.kms.{REGION}.vpce.amazonaws.com"

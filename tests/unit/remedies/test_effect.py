@@ -30,7 +30,7 @@ from posture.model.baseline import Baseline
 from posture.model.network import Facet, Snapshot
 from posture.model.verdict import Evidence, Severity, Status, Verdict
 from posture.remedies.effect import Effect, compare, compare_verdicts
-from posture.rules.rule import VpcContext
+from posture.rules.contexts import VpcContext
 
 PUBLIC = table("public", route("0.0.0.0/0", "igw-1"), subnets=["public"])
 SUBNETS = (subnet("a"), subnet("b", "b", "10.0.1.0/24"), subnet("public", "a", "10.0.9.0/24"))

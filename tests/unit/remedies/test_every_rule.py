@@ -58,8 +58,8 @@ from posture.model.scope import Scope
 from posture.model.verdict import Remediation, Status, Verdict
 from posture.remedies.prove import SCAN_LIMITS, Prover
 from posture.rules import central
+from posture.rules.contexts import EndpointServiceContext, VpcContext
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
-from posture.rules.rule import EndpointServiceContext, VpcContext
 from posture.rules.rule_catalogue import SERVICE_RULES, VPC_RULES
 
 BASELINE = Baseline()

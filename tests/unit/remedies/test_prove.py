@@ -35,8 +35,8 @@ from posture.model.scope import Scope
 from posture.model.verdict import Remediation, Status, Verdict
 from posture.remedies.changed_rules import POLICY_RULES
 from posture.remedies.prove import EVENT_LIMITS, NOT_CHECKED, ProofLimits, Prover
+from posture.rules.contexts import EndpointServiceContext, VpcContext
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
-from posture.rules.rule import EndpointServiceContext, VpcContext
 from posture.rules.rule_catalogue import VPC_RULES
 
 SUBNETS = (subnet("a"), subnet("b", "b", "10.0.1.0/24"), subnet("public", "a", "10.0.9.0/24"))

@@ -13,8 +13,8 @@ from posture.model.network import Snapshot
 from posture.model.verdict import Verdict
 from posture.remedies.changed_rules import evaluate_changed
 from posture.remedies.effect import compare_contexts
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
-from posture.rules.rule import VpcContext
 
 BASELINE = Baseline(required_services=("kms", "s3"))
 

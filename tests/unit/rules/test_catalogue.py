@@ -11,9 +11,10 @@ from network_builders import build_snapshot, interface, subnet, table
 from posture.model.baseline import Baseline
 from posture.model.network import Facet, Snapshot
 from posture.model.verdict import Remediation, Severity, Status
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_vpc
 from posture.rules.result import RuleResult, failed
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 from posture.rules.rule_catalogue import RULES, RULES_BY_ID, VPC_RULES
 
 TITLE = 48  # characters that an alert's subject has room for

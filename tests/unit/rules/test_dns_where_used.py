@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from network_strategies import snapshots
 from posture.model.baseline import Baseline
 from posture.model.network import EndpointType, Snapshot
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
-from posture.rules.rule import VpcContext
 
 REQUIRED = Baseline(required_services=("s3", "kms"))
 

@@ -47,8 +47,9 @@ from posture.model.shared_network import (
 )
 from posture.model.verdict import Status, Verdict
 from posture.rules import central
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
-from posture.rules.rule import Family, VpcContext
+from posture.rules.rule import Family
 from posture.rules.rule_catalogue import VPC_RULES
 
 NO_PRIVATE_DNS = "endpoint-private-dns-disabled"

@@ -11,12 +11,12 @@ from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.verdict import Verdict
 from posture.remedies.effect import VerdictKey, select_worst
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import (
     evaluate_context,
     evaluate_endpoint_service,
     evaluate_region_access,
 )
-from posture.rules.rule import VpcContext
 
 Verdicts = Mapping[VerdictKey, Verdict]
 

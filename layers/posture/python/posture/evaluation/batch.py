@@ -29,7 +29,7 @@ from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.instant import CLOCK_TOLERANCE
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
-from posture.rules.rule import VPC_POLICY_UNITS
+from posture.rules.contexts import VPC_POLICY_UNITS
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections

@@ -21,7 +21,7 @@ from posture.model.finding import Transition
 from posture.model.region_access import AnySnapshot
 from posture.model.scope import NO_NAMES, Scope, ScopeNames
 from posture.model.verdict import Verdict
-from posture.rules.rule import VpcContext
+from posture.rules.contexts import VpcContext
 from posture.runtime.code_version import compute_code_digest
 from posture.store.baselines import AppliedBaseline, BaselineTable
 from posture.store.resource_ids import find_resource_ids

@@ -31,7 +31,7 @@ from posture.lean_dataclass import dataclass
 from posture.model.network import Snapshot
 from posture.model.scope import Region, Scope
 from posture.model.shared_network import SharedNetwork
-from posture.rules.rule import VPC_POLICY_UNITS
+from posture.rules.contexts import VPC_POLICY_UNITS
 from posture.runtime.deadline import Deadline
 from posture.store.findings import EVALUATED, Findings
 from posture.store.scope_evaluation import WriteOutcome

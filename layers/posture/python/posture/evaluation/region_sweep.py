@@ -34,7 +34,7 @@ from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import Facet, Snapshot
 from posture.model.region_access import RegionAccess
 from posture.model.scope import Region, Scope
-from posture.rules.rule import VPC_POLICY_UNITS
+from posture.rules.contexts import VPC_POLICY_UNITS
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
 from posture.store.scope_record import ScopeRecord

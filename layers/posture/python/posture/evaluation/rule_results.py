@@ -26,6 +26,7 @@ from posture.model.region_access import RegionAccess
 from posture.model.verdict import Verdict
 from posture.policy.decided_policy import is_unfinished
 from posture.rules import endpoint_policies
+from posture.rules.contexts import VPC_POLICY_UNITS, EndpointServiceContext, VpcContext
 from posture.rules.control_counts import list_passed_checks
 from posture.rules.engine import (
     evaluate_context,
@@ -33,7 +34,6 @@ from posture.rules.engine import (
     evaluate_region_access,
     is_rule_error,
 )
-from posture.rules.rule import VPC_POLICY_UNITS, EndpointServiceContext, VpcContext
 from posture.rules.rule_catalogue import VPC_RULES
 from posture.runtime.code_version import compute_code_digest
 from posture.store.scope_evaluation import ScopeState

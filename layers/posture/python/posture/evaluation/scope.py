@@ -32,7 +32,7 @@ from posture.model.instant import CLOCK_TOLERANCE
 from posture.model.network import Snapshot
 from posture.model.region_access import AnySnapshot
 from posture.model.scope import Scope
-from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
+from posture.rules.contexts import VPC_POLICY_UNITS, VpcContext
 from posture.runtime.clock import TimeSource
 from posture.store.baselines import BaselineTable
 from posture.store.resource_ids import find_resource_ids

@@ -18,7 +18,7 @@ from posture.analysis.reach import Reach, ReachStatus
 from posture.analysis.region_offers import find_service_addresses, list_gateway_services
 from posture.lean_dataclass import dataclass
 from posture.model.network import Service, Snapshot
-from posture.rules.rule import VpcContext
+from posture.rules.contexts import VpcContext
 
 PUBLIC = frozenset({PathOutcome.INTERNET, PathOutcome.OTHER_NETWORK, PathOutcome.PARTLY})
 UNREACHED = frozenset({PathOutcome.BLOCKED, PathOutcome.NO_ROUTE})

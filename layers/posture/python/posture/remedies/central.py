@@ -11,8 +11,8 @@ from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Verdict
 from posture.remedies.changed_rules import evaluate_changed
 from posture.remedies.effect import Effect, compare_contexts
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
-from posture.rules.rule import VpcContext
 from posture.rules.trial import get_network
 
 KEPT = 4  # central VPCs whose verdicts are kept: many VPCs are evaluated beside the same ones

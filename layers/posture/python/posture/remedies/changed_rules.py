@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from posture.model.verdict import Verdict
 from posture.rules import endpoint_policies
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
-from posture.rules.rule import VpcContext
 from posture.rules.rule_catalogue import VPC_RULES
 
 # A command that sets policies only concerns these rules, and no other command does: tests show

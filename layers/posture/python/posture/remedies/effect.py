@@ -8,8 +8,8 @@ from dataclasses import replace
 from posture.lean_dataclass import dataclass
 from posture.model.verdict import Status, Verdict
 from posture.remedies.cells import CellChange, LostRoute, list_cell_changes, list_lost_routes
+from posture.rules.contexts import VpcContext
 from posture.rules.engine import evaluate_context
-from posture.rules.rule import VpcContext
 
 GOOD = frozenset({Status.PASS, Status.NOT_APPLICABLE})
 WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.PASS, Status.NOT_APPLICABLE)

@@ -8,7 +8,7 @@ from posture.policy.compare import find_denied_request
 from posture.policy.decide import MAX_UNITS
 from posture.policy.descriptions import describe_request
 from posture.policy.endpoint_dependence import generalize_check
-from posture.rules.rule import VpcContext
+from posture.rules.contexts import VpcContext
 
 COMPARISON_UNITS = MAX_UNITS // 4  # of work on one policy and its successor
 

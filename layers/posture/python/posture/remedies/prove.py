@@ -47,9 +47,9 @@ from posture.remedies.effect import (
     select_worst,
 )
 from posture.remedies.policies import find_denials
+from posture.rules.contexts import EndpointServiceContext, VpcContext
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.evidence import join_names
-from posture.rules.rule import EndpointServiceContext, VpcContext
 from posture.rules.trial import build_trial, get_network
 
 NO_COMMAND = "No command is given"

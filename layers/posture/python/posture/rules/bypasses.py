@@ -11,6 +11,7 @@ from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint, Service, Subnet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence
+from posture.rules.contexts import VpcContext
 from posture.rules.endpoint_lookups import (
     EndpointsByService,
     describe_bypassing_routes,
@@ -18,7 +19,6 @@ from posture.rules.endpoint_lookups import (
     has_route_to,
 )
 from posture.rules.evidence import join_names, path_evidence
-from posture.rules.rule import VpcContext
 
 # Names that lead to an interface endpoint here or in another VPC, or to no public address at all.
 NOT_PUBLIC = frozenset({ResolvesTo.ENDPOINT, ResolvesTo.OTHER, ResolvesTo.NOWHERE})

@@ -18,6 +18,7 @@ from posture.model.network import Endpoint, EndpointType, Facet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.bypasses import find_bypasses
+from posture.rules.contexts import VpcContext
 from posture.rules.evidence import join_names, path_evidence
 from posture.rules.gateway_bypass import NAT_PRICES, NEEDED
 from posture.rules.prices import (
@@ -33,7 +34,7 @@ from posture.rules.remediation.gateways import (
     route_services,
 )
 from posture.rules.result import RuleResult, failed, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 TYPES = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html"
 

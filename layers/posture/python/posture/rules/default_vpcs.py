@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from posture.model.network import Facet
 from posture.model.verdict import Evidence, Remediation, Severity
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import UNNEEDED
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 GUIDE = "https://docs.aws.amazon.com/vpc/latest/userguide/work-with-default-vpc.html"
 

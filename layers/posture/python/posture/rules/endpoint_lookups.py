@@ -9,8 +9,8 @@ from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.open_access import OpenAccess, find_open_access
 from posture.model.network import Endpoint, EndpointType, Route, RouteTable, SecurityGroup
 from posture.model.service_names import short_name
+from posture.rules.contexts import VpcContext
 from posture.rules.evidence import join_names
-from posture.rules.rule import VpcContext
 
 AVAILABLE = "available"
 PENDING = frozenset({"pending", "pendingacceptance"})

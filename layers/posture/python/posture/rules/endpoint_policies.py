@@ -10,11 +10,12 @@ from posture.analysis.endpoint_contexts import TYPES_WITH_POLICY
 from posture.model.network import Endpoint, Facet
 from posture.model.verdict import Severity, Status
 from posture.policy import PolicyAnswer, QuestionResult
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import ACCESS, DEFAULT_DENY, OUTBOUND
 from posture.rules.endpoint_policy_context import EndpointPolicyContext
 from posture.rules.endpoint_policy_needs import evaluate_needs, find_gateway_instead
 from posture.rules.result import RuleResult
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 POLICIES = "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html"
 PERIMETERS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html"

@@ -22,11 +22,11 @@ from posture.policy import (
 from posture.policy.decide import MAX_UNITS
 from posture.policy.descriptions import build_request_record, describe_request
 from posture.policy.needs.check import LEAST_NEED_UNITS, NEED_UNITS
+from posture.rules.contexts import VPC_POLICY_UNITS, VpcContext
 from posture.rules.evidence import format_endpoint
 from posture.rules.remediation import list_remediations
 from posture.rules.remediation.policies import generate_least_policy
 from posture.rules.result import RuleResult, failed
-from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
 
 if TYPE_CHECKING:
     from posture.policy.suggest import SuggestedPolicy

@@ -14,11 +14,12 @@ from posture.edits.operations.endpoint_services import (
 from posture.model.endpoint_service import Connection, ServiceFacet
 from posture.model.service_names import get_partition
 from posture.model.verdict import Evidence, Severity
+from posture.rules.contexts import EndpointServiceContext
 from posture.rules.controls import ACCESS, FLOW, INBOUND
 from posture.rules.evidence import join_names
 from posture.rules.remediation import build_remediation
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
-from posture.rules.rule import EndpointServiceContext, Family, Rule
+from posture.rules.rule import Family, Rule
 
 EVERY_PRINCIPAL = "*"
 ACCOUNT = re.compile(r"arn:[a-z-]+:iam::(\d{12}):.+|(\d{12})")

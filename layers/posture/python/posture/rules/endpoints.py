@@ -13,6 +13,7 @@ from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import find_region, short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.central.required import evaluate_central_presence
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import FLOW, PRESENCE, PRIVATE_PATH
 from posture.rules.endpoint_lookups import AVAILABLE, AWS_SERVICE_TYPES, PENDING
 from posture.rules.evidence import endpoint_evidence, format_endpoint, join_names
@@ -26,7 +27,7 @@ from posture.rules.remediation.gateways import (
 )
 from posture.rules.remediation.interfaces import create_interface_endpoint, recreate_endpoint
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html
 FAILED = frozenset({"rejected", "failed", "expired", "partial"})

@@ -14,14 +14,9 @@ from posture.model.region_access import RegionAccess
 from posture.model.scope import Scope
 from posture.model.verdict import Evidence, Remediation, Status, Verdict
 from posture.rules import default_vpcs
+from posture.rules.contexts import EndpointServiceContext, RegionAccessContext, VpcContext
 from posture.rules.result import RuleResult, undecided
-from posture.rules.rule import (
-    ContextT,
-    EndpointServiceContext,
-    RegionAccessContext,
-    Rule,
-    VpcContext,
-)
+from posture.rules.rule import ContextT, Rule
 from posture.rules.rule_catalogue import ACCESS_RULES, SERVICE_RULES, VPC_RULES
 
 RULE_ERROR = "could not be evaluated: internal error in the rule"

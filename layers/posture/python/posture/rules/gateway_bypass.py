@@ -21,6 +21,7 @@ from posture.rules.bypasses import (
     find_bypasses,
     join_endpoint_ids,
 )
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import BOUNDARY
 from posture.rules.endpoint_lookups import find_gateway_endpoints
 from posture.rules.evidence import join_names, path_evidence
@@ -32,7 +33,7 @@ from posture.rules.remediation.gateways import (
     route_services,
 )
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 NAT_PRICES = "https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-pricing.html"
 

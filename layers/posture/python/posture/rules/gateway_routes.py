@@ -26,6 +26,7 @@ from posture.model.network import (
 )
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import BOUNDARY, UNNEEDED
 from posture.rules.endpoint_lookups import (
     EndpointsByService,
@@ -42,7 +43,7 @@ from posture.rules.remediation.gateways import (
     route_services,
 )
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 NOT_TRANSITIVE = {
     TargetKind.PEERING: "peering connection",

@@ -6,7 +6,8 @@ No snapshot shows them: `posture.attribution.transients` finds them.
 from __future__ import annotations
 
 from posture.model.verdict import Severity
-from posture.rules.rule import Family, RegionAccessContext, Rule
+from posture.rules.contexts import RegionAccessContext
+from posture.rules.rule import Family, Rule
 
 EVENT_HISTORY = (
     "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html"

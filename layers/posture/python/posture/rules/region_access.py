@@ -8,9 +8,10 @@ from posture.model.endpoint_service import ServiceFacet
 from posture.model.instant import format_iso
 from posture.model.network import Facet
 from posture.model.verdict import Evidence, Remediation, Severity
+from posture.rules.contexts import RegionAccessContext
 from posture.rules.controls import MONITORING
 from posture.rules.result import RuleResult, passed, undecided
-from posture.rules.rule import Family, RegionAccessContext, Rule
+from posture.rules.rule import Family, Rule
 
 NOUNS = {Facet.VPC: "VPCs", ServiceFacet.CONFIGURATION: "endpoint services"}
 

@@ -20,8 +20,9 @@ from posture.rules import (
     tampering,
     trust,
 )
+from posture.rules.contexts import EndpointServiceContext, RegionAccessContext, VpcContext
 from posture.rules.interfaces import network_acls
-from posture.rules.rule import EndpointServiceContext, RegionAccessContext, Rule, VpcContext
+from posture.rules.rule import Rule
 
 VPC_RULES: tuple[Rule[VpcContext], ...] = (
     *gateway_bypass.RULES,

@@ -12,6 +12,7 @@ from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint, EndpointType, Facet, Route, RouteTable, TargetKind
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import BOUNDARY
 from posture.rules.endpoint_lookups import describe_bypassing_routes
 from posture.rules.evidence import format_addresses, join_names, route_evidence, summarize_addresses
@@ -19,7 +20,7 @@ from posture.rules.gateway_routes import ROUTE_PRIORITY
 from posture.rules.remediation import list_remediations
 from posture.rules.remediation.gateways import find_destination, remove_route
 from posture.rules.result import RuleResult, failed, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 GATEWAY_GUIDE = (
     "https://docs.aws.amazon.com/vpc/latest/privatelink/"

@@ -12,7 +12,8 @@ from posture.changes.tampering import is_deployment
 from posture.model.change import Change
 from posture.model.instant import format_iso
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
-from posture.rules.rule import Family, RegionAccessContext, Rule
+from posture.rules.contexts import RegionAccessContext
+from posture.rules.rule import Family, Rule
 
 DEPLOYMENT = "CloudFormation"  # the resource of calls that CloudFormation made
 MAX_CALLS = 5  # that a finding names, the latest first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posture.model.network import Snapshot
 from posture.model.shared_network import SharedNetwork
-from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
+from posture.rules.contexts import VPC_POLICY_UNITS, VpcContext
 
 
 def get_network(vpc: VpcContext) -> SharedNetwork | None:

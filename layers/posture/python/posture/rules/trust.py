@@ -10,12 +10,13 @@ from posture.edits.operations.endpoints import DeleteVpcEndpoints
 from posture.model.network import Endpoint, Facet
 from posture.model.service_names import CUSTOM_SERVICE_NAME
 from posture.model.verdict import Evidence, Remediation, Severity
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import OUTBOUND
 from posture.rules.evidence import endpoint_evidence
 from posture.rules.remediation import list_remediations
 from posture.rules.remediation.gateways import delete_route
 from posture.rules.result import RuleResult, failed, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 ARN_OWNER = re.compile(r"arn:[a-z-]+:vpc-lattice:[a-z0-9-]+:(\d{12}):.+")
 OWNER = re.compile(r"\d{12}")

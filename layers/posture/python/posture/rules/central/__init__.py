@@ -6,7 +6,8 @@ They evaluate nothing unless the shared network is read (the parameter `SharedNe
 from __future__ import annotations
 
 from posture.rules.central import costs, names, paths, users, zones
-from posture.rules.rule import Rule, VpcContext
+from posture.rules.contexts import VpcContext
+from posture.rules.rule import Rule
 
 RULES: tuple[Rule[VpcContext], ...] = (
     *names.RULES,

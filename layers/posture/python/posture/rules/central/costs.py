@@ -12,6 +12,7 @@ from posture.model.network import EndpointType, Facet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.central.names import WHITEPAPER
+from posture.rules.contexts import VpcContext
 from posture.rules.evidence import join_names
 from posture.rules.prices import (
     compare_central_charges,
@@ -21,7 +22,7 @@ from posture.rules.prices import (
 )
 from posture.rules.remediation import build_remediation
 from posture.rules.result import RuleResult, failed, passed
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 TYPES = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html"
 

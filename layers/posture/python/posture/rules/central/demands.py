@@ -16,9 +16,9 @@ from posture.model.verdict import Evidence, Remediation
 from posture.rules.central.offers import list_own_entries
 from posture.rules.central.steps import build_failure
 from posture.rules.central.use import Break, CentralUse
+from posture.rules.contexts import VpcContext
 from posture.rules.evidence import join_names
 from posture.rules.result import RuleResult, failed, undecided
-from posture.rules.rule import VpcContext
 
 STATE_PATH = Remediation(
     "State the path of the account (organization) in an override of the baseline."

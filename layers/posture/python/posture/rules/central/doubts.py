@@ -8,7 +8,7 @@ from posture.analysis.central.network_index import index_network
 from posture.analysis.central.network_users import is_central, list_users
 from posture.model.shared_kind import FACETS
 from posture.model.shared_network import SharedFacet, SharedNetwork
-from posture.rules.rule import VpcContext
+from posture.rules.contexts import VpcContext
 
 # Who uses an endpoint follows from all names and routes; prefix lists and service names aside.
 DECIDING = frozenset(facet for facets in FACETS.values() for facet in facets) - {

@@ -16,9 +16,9 @@ from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint, Service
 from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Evidence, Remediation
+from posture.rules.contexts import VpcContext
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
-from posture.rules.rule import VpcContext
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,11 @@ from posture.rules.central.steps import (
     is_decided_by_names,
 )
 from posture.rules.central.use import Break, CentralUse, evaluate_use, list_lacking, list_uses
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import BOUNDARY
 from posture.rules.evidence import join_names
 from posture.rules.result import RuleResult, not_applicable, passed
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 ZONES = (
     "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/"

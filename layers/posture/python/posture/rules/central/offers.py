@@ -8,8 +8,8 @@ from posture.analysis.central.network_index import index_network
 from posture.lean_dataclass import dataclass
 from posture.model.baseline import CentralEndpoints
 from posture.model.network import Endpoint, EndpointType, Service
+from posture.rules.contexts import VpcContext
 from posture.rules.endpoint_lookups import AVAILABLE
-from posture.rules.rule import VpcContext
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from posture.analysis.central.routes import get_transit
 from posture.model.network import Subnet
 from posture.model.shared_network import AttachmentKind, SharedNetwork
 from posture.model.verdict import Evidence
-from posture.rules.rule import VpcContext
+from posture.rules.contexts import VpcContext
 
 NO_VPC = ""  # traffic is followed to wherever it ends
 

@@ -18,9 +18,10 @@ from posture.rules.central.steps import (
     is_decided_by_names,
 )
 from posture.rules.central.use import Break, CentralUse, list_lacking, list_uses
+from posture.rules.contexts import VpcContext
 from posture.rules.evidence import join_names
 from posture.rules.result import RuleResult, not_applicable, passed
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 TRANSIT = "https://docs.aws.amazon.com/vpc/latest/tgw/how-transit-gateways-work.html"
 

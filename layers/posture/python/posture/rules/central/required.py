@@ -21,10 +21,10 @@ from posture.rules.central.steps import (
     propose_repairs,
 )
 from posture.rules.central.use import CentralUse, evaluate_use
+from posture.rules.contexts import VpcContext
 from posture.rules.evidence import join_names
 from posture.rules.prices import compare_central_charges
 from posture.rules.result import RuleResult, passed, undecided
-from posture.rules.rule import VpcContext
 
 MOST_OFFERS = 2  # central endpoints that a summary names
 

@@ -9,10 +9,10 @@ from posture.analysis.identity import cache_by_identity
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation
 from posture.rules.central.use import Break, CentralUse
+from posture.rules.contexts import VpcContext
 from posture.rules.evidence import join_names
 from posture.rules.remediation import build_remediation
 from posture.rules.result import RuleResult, failed, undecided
-from posture.rules.rule import VpcContext
 
 MOST_AFFECTED = 4  # names or subnets that a summary lists
 

@@ -26,9 +26,9 @@ from posture.analysis.central.sources import Source
 from posture.lean_dataclass import dataclass
 from posture.model.network import Facet, Service
 from posture.rules.central.policies import evaluate_policy
+from posture.rules.contexts import VpcContext
 from posture.rules.endpoint_lookups import AVAILABLE, AWS_SERVICE_TYPES, PENDING
 from posture.rules.evidence import join_names
-from posture.rules.rule import VpcContext
 
 ORDER = {kind: number for number, kind in enumerate(StepKind)}
 

@@ -14,9 +14,10 @@ from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.central.names import WHITEPAPER
 from posture.rules.central.offers import list_own_entries
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import INBOUND
 from posture.rules.result import RuleResult, failed, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 
 def list_permitted_users(vpc: VpcContext) -> tuple[NetworkUser, ...]:

@@ -16,9 +16,10 @@ from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.central.names import NEEDED, REPORTED, WHITEPAPER, ZONES
 from posture.rules.central.steps import build_failure, describe_affected, describe_misnamed
 from posture.rules.central.use import Break, CentralUse, list_lacking, list_uses
+from posture.rules.contexts import VpcContext
 from posture.rules.evidence import join_names
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 TAKEOVER = (
     "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/protection-from-dangling-dns.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from posture.rules.contexts import VpcContext
 from posture.rules.interfaces import (
     duplicates,
     network_acls,
@@ -11,7 +12,7 @@ from posture.rules.interfaces import (
     security_groups,
     zones,
 )
-from posture.rules.rule import Rule, VpcContext
+from posture.rules.rule import Rule
 
 RULES: tuple[Rule[VpcContext], ...] = (
     *security_groups.RULES,

@@ -9,13 +9,14 @@ from functools import partial
 from posture.edits.operations.endpoints import DeleteVpcEndpoints
 from posture.model.network import Endpoint, Facet
 from posture.model.verdict import Evidence, Remediation, Severity
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import UNNEEDED
 from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import endpoint_evidence, format_endpoint
 from posture.rules.prices import estimate_interface_hours
 from posture.rules.remediation import list_remediations
 from posture.rules.result import RuleResult, failed, passed
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 ACCESS = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html"
 

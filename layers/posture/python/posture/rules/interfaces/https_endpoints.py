@@ -9,7 +9,7 @@ from posture.analysis.gates import RETURNING, Obstacle
 from posture.analysis.reach import Reach
 from posture.analysis.services import find_port
 from posture.model.network import Endpoint, EndpointType, Facet
-from posture.rules.rule import VpcContext
+from posture.rules.contexts import VpcContext
 
 NEEDED = frozenset(
     {

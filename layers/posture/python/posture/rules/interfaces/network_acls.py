@@ -18,6 +18,7 @@ from posture.analysis.path import PathKind
 from posture.edits.edit import Edit
 from posture.model.network import EndpointType, Facet, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity
+from posture.rules.contexts import VpcContext
 from posture.rules.evidence import join_names
 from posture.rules.interfaces.https_endpoints import (
     NEEDED,
@@ -29,7 +30,7 @@ from posture.rules.remediation import list_remediations
 from posture.rules.remediation.acls import Opening, open_acls
 from posture.rules.remediation.interfaces import list_openings
 from posture.rules.result import RuleResult, failed, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 GATEWAY_SECURITY = "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-s3.html"
 ACLS = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html"

@@ -29,6 +29,7 @@ from posture.model.network import (
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.central.doubts import find_unread_users
 from posture.rules.central.outsiders import Outsiders
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import INBOUND
 from posture.rules.endpoint_lookups import (
     find_access_by_groups,
@@ -51,7 +52,7 @@ from posture.rules.remediation.groups import (
     revoke_rules,
 )
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 # Inbound rules of a security group, by default, for each IP version.
 # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html

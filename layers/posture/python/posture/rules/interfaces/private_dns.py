@@ -14,6 +14,7 @@ from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.central.hub_names import evaluate_central_names, evaluate_other_answer
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import BOUNDARY, FLOW
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.prices import estimate_interface_hours
@@ -21,7 +22,7 @@ from posture.rules.remediation import build_remediation, list_remediations
 from posture.rules.remediation.gateways import route_services
 from posture.rules.remediation.interfaces import enable_dns_attributes, let_subnets_in
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DnsOptions.html
 ALL_DOMAINS, VERIFIED_DOMAINS = "ALL_DOMAINS", "VERIFIED_DOMAINS_ONLY"

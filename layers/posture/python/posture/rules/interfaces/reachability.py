@@ -13,6 +13,7 @@ from posture.analysis.reach import Reach, ReachStatus
 from posture.analysis.services import list_endpoint_ports
 from posture.model.network import Endpoint, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity
+from posture.rules.contexts import VpcContext
 from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.interfaces.https_endpoints import (
@@ -24,7 +25,7 @@ from posture.rules.remediation import list_remediations
 from posture.rules.remediation.acls import open_acls
 from posture.rules.remediation.interfaces import allow_subnets, list_openings
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 TROUBLE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html"
 ACLS = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html"

@@ -14,6 +14,7 @@ from posture.edits.operations.endpoints import ModifyVpcEndpoint
 from posture.edits.operations.security_groups import AuthorizeSecurityGroupIngress
 from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup
 from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import CHOSEN_GROUP, INBOUND
 from posture.rules.endpoint_lookups import GROUPED, find_access_by_groups, list_groups
 from posture.rules.evidence import format_endpoint, inbound_rule_evidence, join_names
@@ -31,7 +32,7 @@ from posture.rules.remediation.groups import (
     revoke_rules,
 )
 from posture.rules.result import RuleResult, failed, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 MOST_GROUPS = 2  # groups that exist already and are tried
 

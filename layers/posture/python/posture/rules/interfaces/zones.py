@@ -7,6 +7,7 @@ from functools import partial
 
 from posture.model.network import Endpoint, Facet, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.rules.contexts import VpcContext
 from posture.rules.controls import REDUNDANCY
 from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import format_endpoint, join_names
@@ -21,7 +22,7 @@ from posture.rules.remediation.interfaces import (
     list_new_openings,
 )
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
-from posture.rules.rule import Family, Rule, VpcContext
+from posture.rules.rule import Family, Rule
 
 MOST_USERS = 4  # that a summary names
 

@@ -19,13 +19,13 @@ from posture.lean_dataclass import dataclass
 from posture.model.network import Snapshot
 from posture.model.verdict import Remediation
 from posture.rules.central.use import CentralUse, evaluate_use
+from posture.rules.contexts import VpcContext
 from posture.rules.remediation.central_gates import list_gate_edits
 from posture.rules.remediation.central_links import list_link_edits
 from posture.rules.remediation.central_names import list_name_edits
 from posture.rules.remediation.central_policies import list_policy_edits
 from posture.rules.remediation.central_problem import Plan, Problem
 from posture.rules.remediation.central_texts import describe_accounts, describe_plan
-from posture.rules.rule import VpcContext
 from posture.rules.trial import build_trial, get_network
 
 MOST_TRIALS = 24  # networks that are evaluated for one use

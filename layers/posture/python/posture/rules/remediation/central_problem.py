@@ -17,7 +17,7 @@ from posture.model.shared_network import (
     TransitAttachment,
 )
 from posture.rules.central.use import CentralUse
-from posture.rules.rule import VpcContext
+from posture.rules.contexts import VpcContext
 from posture.rules.trial import get_network
 
 Plan = tuple[Edit, ...]

@@ -32,8 +32,8 @@ from posture.edits.shared_edit import (
     ReplaceTransitGatewayRoute,
 )
 from posture.model.scope import Scope
+from posture.rules.contexts import VpcContext
 from posture.rules.evidence import join_names
-from posture.rules.rule import VpcContext
 from posture.rules.trial import get_network
 
 

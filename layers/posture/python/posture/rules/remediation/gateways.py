@@ -26,10 +26,10 @@ from posture.model.network import (
     Service,
     TargetKind,
 )
+from posture.rules.contexts import VpcContext
 from posture.rules.endpoint_lookups import find_gateway_endpoints
 from posture.rules.remediation.acls import Opening, open_acls
 from posture.rules.remediation.policies import generate_least_policy
-from posture.rules.rule import VpcContext
 
 MAX_DELETIONS = 1_000  # of routes: the commands for more are longer than a shell accepts
 

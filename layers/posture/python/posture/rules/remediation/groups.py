@@ -24,8 +24,8 @@ from posture.model.network import (
     SecurityGroup,
     SecurityGroupRule,
 )
+from posture.rules.contexts import VpcContext
 from posture.rules.endpoint_lookups import GROUPED
-from posture.rules.rule import VpcContext
 
 DEFAULT = "default"
 NEW_GROUP = "sg-new-1"

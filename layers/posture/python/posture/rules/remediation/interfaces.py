@@ -25,6 +25,7 @@ from posture.model.network import (
     Subnet,
 )
 from posture.model.service_names import short_name
+from posture.rules.contexts import VpcContext
 from posture.rules.remediation.acls import Opening, open_acls
 from posture.rules.remediation.groups import (
     ANY_TCP,
@@ -38,7 +39,6 @@ from posture.rules.remediation.groups import (
     list_ports,
 )
 from posture.rules.remediation.policies import generate_least_policy
-from posture.rules.rule import VpcContext
 
 
 def create_interface_endpoint(

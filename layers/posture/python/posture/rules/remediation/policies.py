@@ -9,7 +9,7 @@ from functools import lru_cache
 from posture.analysis.endpoint_contexts import supports_policy
 from posture.model.network import Endpoint
 from posture.policy import PolicyCheck
-from posture.rules.rule import VpcContext
+from posture.rules.contexts import VpcContext
 
 
 def generate_least_policy(vpc: VpcContext, endpoint: Endpoint) -> str | None:

@@ -60,7 +60,8 @@ def measure_size(snapshot: object) -> int:
     groups = snapshot.security_groups.values()
     rules = chain.from_iterable((*each.ingress, *each.egress) for each in groups)
     routes = chain.from_iterable(each.routes for each in snapshot.route_tables.values())
-    named = sum(entries.get(each.prefix_list_id or "", 1) for each in chain(rules, routes))
+    lists = chain((it.prefix_list_id for it in rules), (it.prefix_list_id for it in routes))
+    named = sum(entries.get(each or "", 1) for each in lists)
     acls = sum(len(each.entries) for each in snapshot.network_acls.values())
     others = 10 * len(snapshot.endpoints) + len(snapshot.network_interfaces)
     return (named + acls + others) // 1_000

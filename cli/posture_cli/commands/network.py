@@ -1,4 +1,4 @@
-"""`posture network`: shows which VPCs use whose central endpoints, and what breaks the way."""
+"""`posture network`: shows which VPCs use whose central endpoints, and where paths break."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -53,7 +53,7 @@ def network(
     stack: options.StoredOption = None,
     output: options.OutputOption = Output.TABLE,
 ) -> None:
-    """Show which VPCs use the endpoints of others, and the step that breaks the way there.
+    """Show which VPCs use the endpoints of others, and the step at which a path breaks.
 
     The table has a row for VPCs that use a hub in the same way, what is broken first. The other
     formats have a row for each VPC. A VPC whose names lead past the endpoints is listed if the

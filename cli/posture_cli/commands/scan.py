@@ -78,9 +78,9 @@ def scan(
     role is assumed for reading only, whatever it allows. An account or Region that cannot be read
     is listed as unknown with the reason, beside the findings of all others.
 
-    With --shared-network, a service may be reached by an endpoint in another VPC, and what breaks
-    the way there is a finding. Give the accounts of the hub and of the transit gateway as well:
-    what no account may read stays unknown.
+    With --shared-network, a service may be reached by an endpoint in another VPC, and the step at
+    which a path breaks is a finding. Give the accounts of the hub and of the transit gateway as
+    well: what no account may read stays unknown.
 
     Without --vpc the endpoint services of the Region are evaluated as well. What cannot be read or
     decided is listed as unknown.

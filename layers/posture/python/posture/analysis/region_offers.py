@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import ip_network
 
-from posture.analysis.addresses import IPV4, NOTHING, AddressSet
+from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.identity import cache_by_identity
 from posture.model.network import EndpointType, PrefixList, Service, Snapshot
 from posture.model.service_names import find_region, short_name
@@ -69,8 +69,13 @@ class RegionOffers:
     @cached_property
     def other_addresses(self) -> AddressSet:
         """All public addresses without those of gateway services."""
+        return PUBLIC & self.beside_gateways
+
+    @cached_property
+    def beside_gateways(self) -> AddressSet:
+        """All addresses without those of gateway services."""
         found = (self.find_addresses(each.name) or NOTHING for each in self.gateway_services)
-        return PUBLIC - AddressSet.union(found)
+        return (IPV4 | IPV6) - AddressSet.union(found)
 
     def list_forms(self, short: str, region: str, *, fips: bool) -> tuple[Service, ...]:
         """List the services that a name stands for, as `list_service_forms` does."""

@@ -130,7 +130,8 @@ def find_transitions(
     Returns:
         The transitions, the most severe first. Their causes are unknown, except those of waivers.
     """
-    now = _by_subject(verdicts)
+    # Where nothing is stored, nothing is resolved: the good verdicts, which are most, do not count.
+    now = _by_subject(verdicts if stored else (each for each in verdicts if each.status in BAD))
     known = {_get_subject(each.rule, each.resource): each for each in stored.values()}
     waivers = waivers or Waivers(scope, observed_at)
     evaluation = _Evaluation(scope, observed_at, waivers)

@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
-from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Cell
 from posture.analysis.path import DROPPED, UNKNOWN_ENDS, Path, PathKind
 from posture.analysis.path_outcome import REACHED, PathOutcome
 from posture.analysis.reach import Reach, ReachStatus
-from posture.analysis.region_offers import find_service_addresses, list_gateway_services
+from posture.analysis.region_offers import get_region_offers
 from posture.lean_dataclass import dataclass
 from posture.model.network import Service, Snapshot
 from posture.rules.contexts import VpcContext
 
 PUBLIC = frozenset({PathOutcome.INTERNET, PathOutcome.OTHER_NETWORK, PathOutcome.PARTLY})
 UNREACHED = frozenset({PathOutcome.BLOCKED, PathOutcome.NO_ROUTE})
-ALL = IPV4 | IPV6
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,9 @@ def list_lost_routes(before: VpcContext, after: VpcContext) -> tuple[LostRoute, 
     """List the addresses outside the VPC that subnets no longer have a route to, by subnet."""
     if _routes_alike(before.snapshot, after.snapshot):
         return ()
-    outside = ALL - _find_own_addresses(before.snapshot)
+    vpc = before.snapshot.vpc
+    own = AddressSet.of((*vpc.cidrs, *vpc.ipv6_cidrs))
+    outside = get_region_offers(before.snapshot).beside_gateways - own  # the others have cells
     dropped: dict[int, tuple[Sequence[Path], AddressSet]] = {}
 
     def find_dropped(paths: Sequence[Path]) -> AddressSet:
@@ -96,14 +97,6 @@ def _routes_alike(before: Snapshot, after: Snapshot) -> bool:
     """Return whether the same targets lead to the same networks."""
     names = ("route_tables", "nat_gateways", "network_interfaces", "subnets", "vpc")
     return all(getattr(before, name) == getattr(after, name) for name in names)
-
-
-def _find_own_addresses(snapshot: Snapshot) -> AddressSet:
-    """Return the addresses of the VPC and of the gateway services, which have cells."""
-    vpc = snapshot.vpc
-    services = list_gateway_services(snapshot)
-    found = (find_service_addresses(snapshot, each) or NOTHING for each in services)
-    return AddressSet.union([*found, AddressSet.of((*vpc.cidrs, *vpc.ipv6_cidrs))])
 
 
 def _find_cell(vpc: VpcContext, subnet_id: str, service: Service) -> Cell | None:

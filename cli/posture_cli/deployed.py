@@ -108,7 +108,7 @@ def _read_outputs(
     except EndpointConnectionError as error:  # there may be no such region
         where = client.meta.region_name
         if nearest := _suggest_region(where):
-            raise CommandError(f"there is no region {where}{nearest}") from error
+            raise CommandError(f"there is no Region {where}{nearest}") from error
         raise
     remember_accounts(_list_accounts(described))
     return {it["OutputKey"]: it["OutputValue"] for it in described.get("Outputs", [])}

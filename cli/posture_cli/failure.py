@@ -9,7 +9,7 @@ CREDENTIALS = "check the AWS credentials of this shell, with: aws sts get-caller
 SENTENCES = {  # botocore's exceptions, by name, so that this module does not import botocore
     "NoCredentialsError": f"no AWS credentials found; {CREDENTIALS}",
     "PartialCredentialsError": f"the AWS credentials are incomplete; {CREDENTIALS}",
-    "NoRegionError": "no region given; use --region or set AWS_REGION",
+    "NoRegionError": "no Region given; use --region or set AWS_REGION",
     "TokenRetrievalError": "the sign-in has expired; sign in again with: aws sso login",
     "SSOTokenLoadError": "not signed in; sign in with: aws sso login",
     "UnauthorizedSSOTokenError": "the sign-in has expired; sign in again with: aws sso login",

@@ -246,7 +246,7 @@ def _report_unreadable_region(result: RegionResult) -> ScopedVerdict:
     region = result.region
     where = f"Account {region.account} cannot be read"
     if region.name == EVERY_REGION:
-        summary = f"{where}: no region of it is evaluated"
+        summary = f"{where}: no Region of it is evaluated"
     elif result.evaluated:
         summary = f"{where} completely in {region.name}: what is not listed here may exist"
     else:

@@ -114,7 +114,7 @@ class DemoRun:
         """Run the demo; yield each step once it is complete."""
         start = perf_counter()
         self._aws.sweep()
-        title = "The first sweep evaluates all VPCs of the region"
+        title = "The first sweep evaluates all VPCs of the Region"
         yield _add_faults(self._complete(StepKind.SWEEP, title, "schedule", start))
         scenarios = [*SCENARIOS, *(SHARED_SCENARIOS if self._reads_shared_network else ())]
         for number, scenario in enumerate(scenarios):

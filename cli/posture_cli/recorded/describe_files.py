@@ -181,7 +181,7 @@ def _decide_region(files: Iterable[DescribeFile], place: Path) -> str:
         return next(iter(found))
     said = ", ".join(f"{region} in {path}" for region, path in sorted(found.items()))
     said = said or "no Availability Zone or ARN"
-    raise CommandError(f"{place}: expected resources of one region, found {said}; use --region")
+    raise CommandError(f"{place}: expected resources of one Region, found {said}; use --region")
 
 
 def _find_regions(file: DescribeFile) -> Iterator[str]:

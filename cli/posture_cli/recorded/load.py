@@ -41,7 +41,7 @@ def load_regions(
             return _select(parse_snapshot(document, path), path, regions, account)
         _reject_other_formats(document, path)
     if len(regions) > 1:
-        raise CommandError(f"{path}: output of the AWS CLI is of one region; use --region once")
+        raise CommandError(f"{path}: output of the AWS CLI is of one Region; use --region once")
     region = next(iter(regions), None)
     return (parse_describe_files(documents, path, account, region),)
 
@@ -99,7 +99,7 @@ def _select(
     )
     missing = set(regions) - {each.region for each in chosen}
     if missing or not chosen:
-        wanted = " ".join(filter(None, (account, *sorted(missing)))) or "no region"
+        wanted = " ".join(filter(None, (account, *sorted(missing)))) or "no Region"
         there = ", ".join(f"{each.account} {each.region}" for each in found)
         raise CommandError(f"{path}: expected {wanted}, found {there}")
     return chosen

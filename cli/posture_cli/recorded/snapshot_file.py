@@ -71,12 +71,12 @@ def parse_snapshot(document: dict[str, Any], path: Path) -> tuple[RecordedRegion
         )
     regions = _get(document, "regions", list, str(path))
     if not regions:
-        raise CommandError(f"{path}: regions: expected at least one region, found none")
+        raise CommandError(f"{path}: regions: expected at least one Region, found none")
     parsed = tuple(_parse_region(each, f"{path}: regions[{at}]") for at, each in enumerate(regions))
     places = [(each.account, each.region) for each in parsed]
     for place in places:
         if places.count(place) > 1:
-            raise CommandError(f"{path}: regions: expected each region once, found {place} twice")
+            raise CommandError(f"{path}: regions: expected each Region once, found {place} twice")
     return parsed
 
 

@@ -27,7 +27,7 @@ from posture_cli.report.trend import stack_bands
 
 HEADLINE_SEVERITIES = 3
 PLACES = 500  # accounts' Regions that the page lists, the worst first
-TOTAL = "all regions"
+TOTAL = "all Regions"
 WITHOUT_SCRIPT = 100  # findings that the page lists where its script does not run
 STATUSES = (*(each.value for each in FindingStatus), Step.TRANSIENT.value)
 

@@ -405,7 +405,7 @@ def test_the_page_has_totals_by_region_and_names_what_is_missing(tmp_path: Path)
     page = file.read_text()
     assert "Unresolved findings by Region" in page
     assert 'data-region="us-east-1"' in page
-    assert "all regions" in page
+    assert "all Regions" in page
     assert 'class="unread"' not in page
     result = run("report", "--html", str(file), *PARTLY)
     assert result.exit_code == exit_codes.UNREAD

@@ -222,7 +222,7 @@ PAGE = {"Subnets": [], "NextToken": "eyJ"}
         (
             {"more.json": {"Subnets": [own(SubnetId="s", AvailabilityZone="us-east-1a")]}},
             (
-                "FOLDER: expected resources of one region, found eu-west-1 in subnets, us-east-1 "
+                "FOLDER: expected resources of one Region, found eu-west-1 in subnets, us-east-1 "
                 "in more.json; use --region"
             ),
         ),
@@ -251,7 +251,7 @@ def test_what_cannot_be_decided_can_be_given(tmp_path: Path) -> None:
     )
     region = load(tmp_path, files, account=ACCOUNT, regions=["eu-west-1"])
     assert (region.account, region.region) == (ACCOUNT, "eu-west-1")
-    assert "of one region" in fail(tmp_path, files, regions=["eu-west-1", "us-east-1"])
+    assert "of one Region" in fail(tmp_path, files, regions=["eu-west-1", "us-east-1"])
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ ENDPOINT: tuple[Any, ...] = (*REGION, "rows", "DescribeVpcEndpoints", 0)
         (change("version", to="1"), "version: expected 1, found '1'"),
         (change("version", to=True), "version: expected 1, found true"),
         (change("regions", to={}), "regions: expected a list, found an object"),
-        (change("regions", to=[]), "regions: expected at least one region, found none"),
+        (change("regions", to=[]), "regions: expected at least one Region, found none"),
         (change("regions", to=[1]), "regions[0]: expected an object, found 1"),
         (change(*REGION, "account", to="x"), "regions[0].account: expected 12 digits, found 'x'"),
         (change(*REGION, "region", to=1), "regions[0]: region: expected a string, found 1"),
@@ -176,4 +176,4 @@ def test_a_region_that_the_file_does_not_hold_is_named(tmp_path: Path) -> None:
     assert fail(path, regions=["us-east-1"]) == expected
     assert fail(path, account="444455556666").startswith("expected 444455556666")
     twice = write(tmp_path, dump_snapshot([RECORDED, RECORDED]))
-    assert fail(twice).startswith("regions: expected each region once")
+    assert fail(twice).startswith("regions: expected each Region once")

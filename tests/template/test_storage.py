@@ -87,6 +87,7 @@ def test_the_region_index_projects_what_a_sweep_reads() -> None:
         "chain",
         "snapshot_digest",
         "first_observed_at",
+        "first_stored_at",
         "exists",
         "passed",
         "snapshot_at",

@@ -8,6 +8,7 @@ import pytest
 
 from monitor_stage import Stage, batch
 from posture.evaluation.changes import BatchResult
+from posture.lifecycle.diff import NOT_YET
 from posture.model.finding import Finding
 from posture.model.instant import format_iso
 from posture.store.findings import Findings
@@ -135,3 +136,26 @@ def test_a_deleted_vpc_with_a_future_time_is_resolved(stage: Stage) -> None:
     result: Any = stage.sweep().count_metrics()
     assert result["FutureTimes"] == 1
     assert stage.findings() == []
+
+
+@pytest.mark.parametrize("name", ["opened_at", "updated_at"])
+@pytest.mark.parametrize("skew", ["1 h", "1 year"])
+def test_an_edited_time_of_a_finding_is_repaired(stage: Stage, skew: str, name: str) -> None:
+    """It is counted, and recorded as a change with its reason, so that history agrees again."""
+    stage.sweep()
+    (item, *_) = [
+        dict(each)
+        for each in stage.dynamodb.scan(TableName="findings")["Items"]
+        if each["kind"] == {"S": "finding"} and each["scope"] == {"S": str(stage.network.scope)}
+    ]
+    later = format_iso(stage.clock() + SKEWS[skew])
+    stage.dynamodb.put_item(TableName="findings", Item={**item, name: {"S": later}})
+    assert fault(stage) is not None
+    stage.open_group()
+    result = stage.evaluate()
+    assert result.count_metrics()["FutureTimes"] == 1
+    (repaired,) = [it for each in result.results for it in each.transitions if it.reason]
+    assert (repaired.finding.id, repaired.reason) == (item["id"]["S"], NOT_YET)
+    assert fault(stage) is None
+    stage.close_group()
+    assert stage.evaluate().count_metrics()["FutureTimes"] == 0

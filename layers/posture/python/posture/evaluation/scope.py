@@ -53,8 +53,8 @@ ATTEMPTS = 3  # with later facts of the shared network each time
 class ScopeResult:
     """What became of a scope; not `evaluated` where its snapshot was the one evaluated last.
 
-    `was_ahead` where its record held a time that had not come yet. `denied` is the reason where not
-    even its existence could be read.
+    `was_ahead` where its record or a finding held a time that had not come yet. `denied` is the
+    reason where not even its existence could be read.
     """
 
     scope: Scope
@@ -144,7 +144,7 @@ class ScopeEvaluator:
             return unchanged(scope), False
         state = state or self._store.load(scope)
         latest, record = self.latest(), state.record
-        was_ahead = record is not None and record.is_ahead_of(latest)
+        was_ahead = state.is_ahead_of(latest)
         matches = not was_ahead and state.matches(observation.snapshot_digest)
         if matches and (amended := self._amend(observed, state)):
             return amended, False

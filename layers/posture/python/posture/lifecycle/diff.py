@@ -24,7 +24,7 @@ from posture.model.finding import (
     finding_id,
 )
 from posture.model.fingerprint import fingerprint
-from posture.model.instant import format_iso
+from posture.model.instant import CLOCK_TOLERANCE, format_iso
 from posture.model.rule_ids import first_rule_id
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
@@ -32,6 +32,7 @@ from posture.model.verdict import Status, Verdict
 NO_LONGER_APPLIES = "no longer applies"
 RESOURCE_GONE = "resource gone"
 READABLE_AGAIN = "can be evaluated again"
+NOT_YET = "its stored time was in the future"
 
 BAD = {Status.FAIL: FindingStatus.OPEN, Status.UNKNOWN: FindingStatus.UNKNOWN}
 WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.PASS, Status.NOT_APPLICABLE)
@@ -54,7 +55,8 @@ class _Evaluation:
         failed = verdict.status is Status.FAIL
         waiver = self.waivers.find_waiver(rule, resource) if failed else None
         status = FindingStatus.WAIVED if waiver else BAD[verdict.status]
-        if before and before.status is status and not _differs(before, verdict):
+        is_ahead = before is not None and before.is_ahead_of(self.observed_at + CLOCK_TOLERANCE)
+        if before and before.status is status and not is_ahead and not _differs(before, verdict):
             return None
         bad = before if before and is_bad(before) else None
         was_waived = bad is not None and bad.status is FindingStatus.WAIVED
@@ -69,7 +71,8 @@ class _Evaluation:
             reason = ended.describe_end(self.observed_at) if ended else "no longer waived"
             caused_by = attribute_end(ended, self.observed_at)
             return Transition(Step.OPENED, replace(after, caused_by=caused_by), reason)
-        return Transition(Step.CHANGED if bad else Step.OPENED, after)
+        step = Step.CHANGED if bad else Step.OPENED
+        return Transition(step, after, NOT_YET if bad and is_ahead else "")
 
     def resolve(self, before: Finding, reason: str) -> Transition:
         """Resolve a finding, which keeps its last bad verdict."""
@@ -96,6 +99,7 @@ class _Evaluation:
             severity=verdict.severity,
             verdict=verdict,
             version=before.version + 1,
+            opened_at=min(before.opened_at, self.observed_at),
             updated_at=self.observed_at,
             caused_by=UNKNOWN_CAUSE,
             verdict_digest=None,

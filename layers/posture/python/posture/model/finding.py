@@ -150,6 +150,10 @@ class Finding:
         """The id, always the same for a rule and resource of a scope."""
         return finding_id(self.scope, self.rule, self.resource)
 
+    def is_ahead_of(self, latest: datetime) -> bool:
+        """Whether it holds a time after `latest`: a clock was wrong, or the item was edited."""
+        return self.updated_at > latest or self.opened_at > latest
+
     @property
     def cause(self) -> Cause | None:
         """The cause of the latest transition; None where it is not known for certain."""

@@ -34,6 +34,12 @@ class ScopeState:
     keys: Mapping[str, str] = field(default_factory=dict)
     misplaced: bool = False
 
+    def is_ahead_of(self, latest: datetime) -> bool:
+        """Whether it holds a time after `latest`: a clock was wrong, or an item was edited."""
+        if self.record and self.record.is_ahead_of(latest):
+            return True
+        return any(each.is_ahead_of(latest) for each in self.findings.values())
+
     def matches(self, snapshot_digest: str) -> bool:
         """Whether it is the result of evaluating the snapshot with this digest."""
         return bool(
@@ -114,7 +120,7 @@ class WriteOutcome(StrEnum):
 class WriteResult:
     """What became of an evaluation, and the transitions that were written.
 
-    `was_ahead` where the scope record held a time that had not come yet.
+    `was_ahead` where the scope record or a finding held a time that had not come yet.
     """
 
     outcome: WriteOutcome

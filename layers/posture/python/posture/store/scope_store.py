@@ -96,7 +96,7 @@ class Store(ScopeReader):
         """
         for _ in range(ATTEMPTS):
             state = state or self.load(evaluation.scope)
-            was_ahead = state.record is not None and state.record.is_ahead_of(evaluation.latest)
+            was_ahead = state.is_ahead_of(evaluation.latest)
             if state.record and _is_stale(evaluation, state.record):
                 return WriteResult(WriteOutcome.STALE, was_ahead=was_ahead)
             _require_facts(evaluation, state.record)

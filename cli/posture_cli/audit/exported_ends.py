@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from posture.model.scope import Scope
 from posture.store.chain_ends import ChainEnd, ExportHeader
 from posture.store.hash_chain import WAIVERS
+from posture.store.scope_record import ANY_TIME
 
 # A function ends 15 minutes after it took a snapshot, and AWS rejects requests of a clock that is
 # further behind: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
@@ -72,6 +73,8 @@ class ExportedEnds:
         alerts: The number of alerts among the sources.
         complete_at: When the latest export of all chains was made.
         warnings: What makes the exports themselves less reliable.
+        latest: The latest time that an export can be of. Of one with a later time only the ends
+            count: rows that it does not hold may have been written since.
     """
 
     chains: dict[str, ExportedChain] = field(default_factory=dict)
@@ -79,18 +82,24 @@ class ExportedEnds:
     alerts: int = 0
     complete_at: datetime | None = None
     warnings: list[str] = field(default_factory=list)
+    latest: datetime = ANY_TIME
 
     def add(self, document: ExportedDocument, table: str = "") -> None:
         """Add what an export or alerts hold; `table` is the history that is verified."""
         header = document.header
+        exported_at = header.exported_at if header else None
         if header is None:
             self.alerts += len(document.ends)
         else:
             if table and header.table and header.table != table:
                 self.warn(f"an export is of table {header.table}, not of {table}")
-            self.add_export(header.exported_at, complete=header.complete)
+            is_ahead = header.exported_at > self.latest
+            self.add_export(header.exported_at, complete=header.complete and not is_ahead)
+            if is_ahead:
+                exported_at = None
+                self.warn(f"an export is dated {header.exported_at:%F %H:%M} UTC, in the future")
         for end in document.ends:
-            self.add_end(end, header.exported_at if header else None)
+            self.add_end(end, exported_at)
 
     def warn(self, warning: str) -> None:
         """Add a warning once."""
@@ -114,7 +123,7 @@ class ExportedEnds:
     def select(self, scope: str) -> ExportedEnds:
         """Return the same, of one scope only."""
         chains = {name: chain for name, chain in self.chains.items() if name == scope}
-        return ExportedEnds(chains, self.exports, self.alerts, self.complete_at, self.warnings)
+        return replace(self, chains=chains)
 
     def __bool__(self) -> bool:
         """Whether there is anything to compare with."""

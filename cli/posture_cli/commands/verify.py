@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
-from posture.model.instant import format_iso
+from posture.model.instant import CLOCK_TOLERANCE, format_iso
 from posture.model.scope import Scope
 from posture.store.chain_ends import ExportHeader
 from posture_cli import options
@@ -177,8 +177,14 @@ def _find_region(tables: OpenTables) -> str:
 def _read_ends(locations: Sequence[str], stacks: OpenStacks) -> Ends:
     """Read what was exported of each stack."""
     several = stacks.several or not locations
+    latest = datetime.now(UTC) + CLOCK_TOLERANCE
     found = {
-        it: StackEnds(it.stack, it.region if several else _find_region(it), it.tables.history)
+        it: StackEnds(
+            it.stack,
+            it.region if several else _find_region(it),
+            it.tables.history,
+            ExportedEnds(latest=latest),
+        )
         for it in stacks.opened
     }
     number = 0

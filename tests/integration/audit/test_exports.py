@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -308,3 +308,17 @@ def test_a_scope_that_was_never_observed_is_an_error() -> None:
     result = posture("verify", "--scope", "111122223333/eu-west-1/vpc-0ff")
     assert isinstance(result.exception, CommandError)
     assert "111122223333/eu-west-1/vpc-0ff was never observed" in str(result.exception)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_an_export_that_is_dated_later_than_now_accuses_no_row(
+    dynamodb: "DynamoDBClient",
+) -> None:
+    """Of one that somebody put there, or a clock ahead dated, only the ends of chains count."""
+    export(dynamodb, datetime.now(UTC) + timedelta(days=3_650))
+    record_evaluation(Store(dynamodb, TABLES), 30)
+    found, notes = verify("--against", AGAINST)
+    assert set(found.values()) == {None}
+    assert "in the future" in notes
+    rewrite(dynamodb, region={"S": "eu-west-1"}, actor={"S": "mallory"})
+    assert "rewritten up to row 3" in str(verify("--against", AGAINST)[0][str(SCOPE)])

@@ -93,3 +93,18 @@ def test_a_failure_to_look_fails_no_sweep(watched: Stage, monkeypatch: pytest.Mo
         watched.clock.time += HOUR
         watched.sweep().require_complete()
     assert sweep_later(watched) == 1
+
+
+def test_an_edited_time_hides_no_lost_event(watched: Stage) -> None:
+    """What is to be counted says when it was found by its key, which no edit changes."""
+    lose_event(watched)
+    sweep_later(watched)
+    (item,) = [
+        dict(each)
+        for each in watched.dynamodb.scan(TableName="findings")["Items"]
+        if each["kind"] == {"S": "pending-cause"}
+    ]
+    later = {"S": "2036-12-01T12:00:00.000000Z"}
+    watched.dynamodb.put_item(TableName="findings", Item={**item, "observed_at": later})
+    assert sweep_later(watched) == 1
+    assert sweep_later(watched) == 0

@@ -60,7 +60,7 @@ class PendingCauses(StoredTable):
         """Find those of an account's Region until a time."""
         for item in self._query("scope", f"{PREFIX}{region}"):
             fields = deserialize(item)
-            at = parse_iso(str(fields["observed_at"]))
+            at = parse_iso(str(fields["item"]).partition("#")[0])
             if at <= until:
                 findings = [(str(rule), str(resource)) for rule, resource in fields["findings"]]
                 scope = Scope.parse(str(fields["of"]))

@@ -58,12 +58,12 @@ class Covered:
         """Return the files of tests that run one of the rows, the shortest first.
 
         What runs when the module is imported, or with rare examples, concerns all tests that use
-        the module.
+        the module; where it has no other lines, all tests of the package.
         """
         lines = self.lines.get(str(path), {})
-        found = {name for row in rows for name in lines.get(str(row), ())}
-        if not found:
-            found = {name for names in lines.values() for name in names}
+        of_rows = {name for row in rows for name in lines.get(str(row), ())}
+        of_module = {name for names in lines.values() for name in names}
+        found = of_rows or of_module or set(self.seconds)
         return sorted(found, key=lambda name: (self.seconds[name], name))
 
 

@@ -423,7 +423,9 @@ class Analysis:
                 return cell
         obstacles = self.reachability.find_outbound_obstacles(subnet, private or every)
         if obstacles is None:
-            summary = f"{cell.summary}, but the network ACL of {subnet.id} could not be determined"
+            acl = self.reachability.find_acl(subnet.id)  # not the subnet, if others share the cell
+            name = acl.id if acl else f"the network ACL of {subnet.id}"
+            summary = f"{cell.summary}, but {name} could not be determined"
             return replace(cell, outcome=PathOutcome.UNKNOWN, summary=summary)
         if not obstacles:
             return cell

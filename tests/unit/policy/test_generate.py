@@ -160,6 +160,21 @@ def test_a_conflict_is_named(check: PolicyCheck, expected: str) -> None:
         generate_policy(check)
 
 
+def test_a_policy_that_is_not_proven_is_not_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were the statements wrong, each answer would say so with the request that is allowed."""
+    check = build_check("s3", "ecr")
+    everything = parse_policy('{"Statement": {"Effect": "Allow", "Principal": "*",'
+                              ' "Action": "*", "Resource": "*"}}')  # fmt: skip
+    monkeypatch.setattr(
+        "posture.policy.generate.decide_policy",
+        lambda _, check, budget: decide_policy(everything, check, budget),
+    )
+    with pytest.raises(PolicyConflictError) as error:
+        generate_policy(check)
+    for what in ("full access", "an untrusted principal", "an untrusted resource"):
+        assert f"allows {what}: arn:aws:iam::" in str(error.value)
+
+
 def test_an_organization_can_be_trusted_without_an_account() -> None:
     """Then the account of the endpoint need not be known."""
     check = build_check("s3", "ecr", account="")

@@ -123,6 +123,10 @@ def test_a_policy_that_is_too_complex_is_unknown() -> None:
             "partial-account-in-arn",
             allow_if(ArnLike={"aws:PrincipalArn": "arn:aws:iam::11112222333?:role/r"}),
         ),
+        (
+            "partial-account-in-arn",
+            allow_if(StringLike={"aws:PrincipalArn": "arn:aws:iam::11112222333?:role/r"}),
+        ),
         ("short-text-at-wildcard", allow_if(StringLike={"aws:PrincipalTag/team": "dev*"})),
         ("short-text-at-wildcard", allow_if(StringLike={"aws:PrincipalTag/team": "abcdef*ab?c"})),
     ],
@@ -145,6 +149,7 @@ def test_what_ec2_rejects_in_a_new_policy_is_a_lint(
         {**ALLOW, "Resource": ["arn:aws:sqs:*:*:queue", f"arn:aws:sqs:*:{OWN}:queue*"]},
         allow_if(StringLike={"aws:PrincipalTag/team": ["platform*", "*platform", "a-team-*x"]}),
         allow_if(NumericLessThan={"s3:max-keys": 10}),
+        allow_if(StringLike={"aws:PrincipalTag/of": "arn:aws:iam::11112222333?:role/r"}),
     ],
 )
 def test_what_ec2_accepts_is_no_lint(statement: dict[str, Any] | list[dict[str, Any]]) -> None:

@@ -432,3 +432,9 @@ def test_the_statements_for_needs_let_them_through_and_nothing_else() -> None:
             statements = [dict(each.statement) for each in build_statements(needs, check)]
             assert set(statuses(check, *statements).values()) == {"passes"}, (service, trust)
             assert answers(check, *statements) == ("no", "no", "no"), (service, trust)
+
+
+def test_an_account_whose_organization_is_not_known_may_be_in_none() -> None:
+    """A policy for an organization then blocks its requests."""
+    alone = build_check("s3", "ecr", trust=Trust(frozenset({OWN})))
+    assert statuses(alone, D) == {"ecr": "blocked"}

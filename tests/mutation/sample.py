@@ -2,7 +2,8 @@
 
 First the tests of each package run once without a fault, to learn which files of tests run which
 line and how long they take. Each mutant then runs the files that run its line, the shortest first,
-up to the first failure. Prints what no test noticed, for docs/mutants.md, which explains them.
+and the others, up to the first failure. Prints what no test noticed, for docs/mutants.md, which
+explains them.
 """
 
 from __future__ import annotations
@@ -54,17 +55,14 @@ class Covered:
     seconds: dict[str, float]
     lines: dict[str, dict[str, list[str]]]
 
-    def find_tests(self, path: Path, rows: range) -> list[str]:
-        """Return the files of tests that run one of the rows, the shortest first.
+    def sort_tests(self, path: Path, rows: range) -> list[str]:
+        """Return all files of tests: those that run one of the rows first, the shortest first.
 
-        What runs when the module is imported, or with rare examples, concerns all tests that use
-        the module; where it has no other lines, all tests of the package.
+        Others may fail as well: what was computed once is kept, and examples are rare.
         """
         lines = self.lines.get(str(path), {})
-        of_rows = {name for row in rows for name in lines.get(str(row), ())}
-        of_module = {name for names in lines.values() for name in names}
-        found = of_rows or of_module or set(self.seconds)
-        return sorted(found, key=lambda name: (self.seconds[name], name))
+        found = {name for row in rows for name in lines.get(str(row), ())}
+        return sorted(self.seconds, key=lambda name: (name not in found, self.seconds[name], name))
 
 
 def collect_modules(prefix: str) -> Iterator[tuple[str, list[str]]]:
@@ -166,19 +164,19 @@ def try_module(copy: Path, module: str, covered: Covered, count: int, seed: int)
     tree = ast.parse(source)
     began = time.perf_counter()
     for change in choose(list_changes(copy, path), tree, count, f"{seed} {module}"):
-        tests = covered.find_tests(path, find_statement(tree, change.row))
+        tests = covered.sort_tests(path, find_statement(tree, change.row))
         limit = AT_LEAST + SLACK * sum(covered.seconds[name] for name in tests)
         _cosmic_ray("apply", str(path), change.operator, str(change.occurrence))
         try:
             options = {"LIMIT_SECONDS": str(int(limit)), "EXAMPLES": TRIED}
-            code = run_tests(copy, tests, **options) if tests else 0
+            code = run_tests(copy, tests, **options)
             changed = path.read_text(encoding="utf-8")
         finally:
             path.write_text(source, encoding="utf-8")
         outcome = {0: "survived", FAILED: "noticed"}.get(code, "did not run or end")
         counted[outcome] += 1
         if not code:
-            name = f"{module}, {change.operator}, {len(tests)} files of tests"
+            name = f"{module}, {change.operator}"
             lines = unified_diff(source.splitlines(), changed.splitlines(), name, "mutant", n=1)
             sys.stdout.write("\n".join(each.rstrip() for each in lines) + "\n\n")
     sys.stdout.write(f"{module}: {dict(counted)} in {time.perf_counter() - began:.0f} s\n")

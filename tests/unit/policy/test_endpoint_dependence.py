@@ -13,6 +13,7 @@ from policy_strategies import CASES, DOCUMENTS, OWN, text_of
 from posture.policy import (
     DecidedPolicy,
     EndpointContext,
+    PolicyAnswer,
     PolicyCheck,
     Request,
     decide_policy,
@@ -132,3 +133,13 @@ def test_a_shared_decision_equals_a_separate_one(
         found, plain = decide_policy_text(text, there), parse_policy(text)
         assert found.decision == decide_policy(plain, there)
         assert found.lints == lint_policy(plain, there.endpoint)
+
+
+def test_the_account_of_an_endpoint_need_not_be_known() -> None:
+    """A policy that names the endpoint's VPC by its ARN is decided for any account."""
+    condition = {"ArnLike": {"aws:SourceVpcArn": "arn:aws:ec2:eu-west-1:*:vpc/vpc-1"}}
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": statement | {"Condition": condition}})
+    endpoint = EndpointContext("", "com.amazonaws.eu-west-1.s3", gateway=True, vpc_id="vpc-1")
+    decision = decide_policy_text(text, PolicyCheck(endpoint)).decision
+    assert decision.full_access.answer is PolicyAnswer.YES

@@ -14,7 +14,13 @@ from posture.policy.automata import (
     find_shortest_text,
 )
 from posture.policy.search_budget import BudgetExceededError, SearchBudget
-from posture.policy.template import compile_arn, compile_glob, parse_template
+from posture.policy.template import (
+    compile_arn,
+    compile_glob,
+    compile_resource,
+    parse_resource,
+    parse_template,
+)
 
 PATTERNS = st.text(alphabet="ab*?", min_size=0, max_size=5)
 TEXTS = ["".join(each) for size in range(6) for each in itertools.product("abx", repeat=size)]
@@ -71,6 +77,13 @@ def test_wildcards_stay_within_the_fields_of_an_arn() -> None:
     automaton = compile_patterns(compile_arn(parse_template("arn:aws:sqs:*:1*:q*")))
     assert automaton.accepts("arn:aws:sqs:eu-west-1:123:queue:and:more")
     assert not automaton.accepts("arn:aws:sqs:eu:west:1:queue")
+
+
+def test_a_wildcard_spans_fields_only_at_the_end_of_its_own() -> None:
+    """Another one in the same pattern stays in its field."""
+    automaton = compile_patterns(*compile_resource(parse_resource("arn:aws:*:q*s")))
+    assert automaton.accepts("arn:aws:sqs:eu-west-1:1:queues")
+    assert not automaton.accepts("arn:aws:sqs:eu-west-1:1:q:s")
 
 
 def test_one_text_is_found_for_every_combination_of_patterns() -> None:

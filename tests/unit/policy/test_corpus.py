@@ -82,6 +82,15 @@ def test_the_answers_are_the_expected_ones(case: dict[str, Any]) -> None:
             assert evaluate(policy, finding.request, gateway=endpoint.gateway).allowed
 
 
+def test_an_example_names_a_region_that_exists() -> None:
+    """Where the policy leaves the Region of a resource open."""
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:*"}
+    found = decided({"statements": {**statement, "Resource": "arn:aws:sqs:*:*:jobs"}})
+    request = found.untrusted_resource.request
+    assert request
+    assert request.resource.split(":")[3] == "us-east-1"
+
+
 def test_the_corpus_is_large_and_each_case_is_named_once() -> None:
     """Every case has a name of its own and a reason."""
     every = [case.values[0] for case in cases()]

@@ -201,6 +201,8 @@ def test_variables_are_literal_in_the_old_version() -> None:
         ("arn:aws:sqs:*:q", "arn:aws:sqs:eu-west-1:1:q", True),
         ("arn:aws:sqs:*-1:q", "arn:aws:sqs:eu-west-1:1:q", False),
         ("arn:aws:sqs:?:q", "arn:aws:sqs:eu-west-1:1:q", False),
+        ("arn:aws:*:q*s", "arn:aws:sqs:eu-west-1:1:queues", True),
+        ("arn:aws:*:q*s", "arn:aws:sqs:eu-west-1:1:q:s", False),
         ("arn:aws:sqs", "arn:aws:sqs:eu-west-1:1:q", True),
         ("arn:aws:s3:::B/*", "arn:aws:s3:::b/k", False),
         ("arn:aws:s3:::b/*", "*", False),

@@ -53,6 +53,7 @@ def test_every_table_names_services_of_the_reference() -> None:
         ("aws.api.eu-west-1.kendra-ranking", ("kendra-ranking",)),
         ("com.amazonaws.iam", ("iam",)),
         ("com.amazonaws.eu-west-1.brand-new", ()),
+        ("aws.sagemaker.eu-west-1.brand-new", ("sagemaker",)),
         ("com.amazonaws.vpce.eu-west-1.vpce-svc-0123456789abcdef0", ()),
     ],
 )

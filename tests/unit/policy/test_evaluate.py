@@ -70,6 +70,7 @@ def holds(operator: str, stated: Any, given: Values | None, *, key: str = "aws:x
         ("ArnLike", "arn:*:a", ("arn:aws:iam::1:a",), False),
         ("ArnNotLike", "arn:aws:iam::1:*", ("arn:aws:iam::2:role/a",), True),
         ("ArnLike", "*", ("arn:aws:iam::2:role/a",), True),
+        ("ArnLike", "", ("arn:aws:iam::2:role/a",), False),
         ("NumericEquals", "10", ("10.0",), True),
         ("NumericNotEquals", "10", ("10",), False),
         ("NumericLessThan", 10, ("9.5",), True),

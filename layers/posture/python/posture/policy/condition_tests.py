@@ -63,7 +63,7 @@ def _compile_texts(condition: Condition, values: Iterable[Template]) -> Iterable
     for parts in values:
         if condition.operator.family is not OperatorFamily.ARN:
             pattern = compile_glob(parts, any_case=any_case, wide=wide)
-        elif is_whole_arn(parts) or all(part is MANY for part in parts):
+        elif is_whole_arn(parts) or (parts and all(part is MANY for part in parts)):
             pattern = compile_arn(parts, wide=wide)
         else:
             continue  # ARN operators compare whole ARNs, or `*`

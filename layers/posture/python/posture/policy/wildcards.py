@@ -138,7 +138,7 @@ def arn_matches(pattern: PatternText, arn: str, *, whole: bool = False) -> bool:
     """
     wanted = _split_fields(pattern)
     if whole and (len(wanted) < ARN_FIELDS or arn.count(":") < ARN_FIELDS - 1):
-        return all(each is None for each in pattern)
+        return bool(pattern) and all(each is None for each in pattern)
     if len(wanted) < ARN_FIELDS and pattern[:1] in {(None,), ("",)}:
         return glob_matches(pattern, arn)
     given = arn.split(":", 5)

@@ -203,14 +203,20 @@ def list_own_arns(endpoint: EndpointContext, trust: Trust) -> list[str]:
 
 
 def _drop_covered(actions: Iterable[str]) -> list[str]:
-    """Return the actions that no other one with a wildcard includes."""
+    """Return the actions that no other one with a wildcard includes; of equal ones the first."""
     listed = tuple(dict.fromkeys(actions))
     wild = {each: compile_globs([each.lower()]) for each in listed if "*" in each or "?" in each}
-    return [
-        each
-        for each in listed
-        if not any(one != each and wild[one].accepts(each.lower()) for one in wild)
-    ]
+
+    def includes(one: str, each: str) -> bool:
+        # A `?` accepts the sign `*`, but not all that `*` stands for.
+        exact = "?" not in one or "*" not in each
+        return exact and one in wild and wild[one].accepts(each.lower())
+
+    kept: list[str] = []
+    for each in listed:
+        if not any(includes(one, each) for one in kept):
+            kept = [*(one for one in kept if not includes(each, one)), each]
+    return kept
 
 
 def _choose_form(need: Need, action: str) -> _Form:

@@ -47,7 +47,7 @@ logger = Logger()
 EXEMPT = "exempt"
 POLICY_RULES = frozenset(each.id for each in endpoint_policies.RULES)
 FIRST_POLICY_UNITS = VPC_POLICY_UNITS // 8  # a VPC whose policies take more is evaluated last
-LARGE = 5  # thousands of rules; so is a VPC with more
+LARGE = 5  # thousands of rules; a VPC that has as many or more is evaluated last
 
 
 @dataclass(frozen=True)

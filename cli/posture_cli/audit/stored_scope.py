@@ -75,7 +75,7 @@ def parse_stored_scope(items: Iterable[StoredItem], now: datetime) -> StoredScop
 def _check_finding(
     item: StoredItem, key: str, finding: Finding, others: Mapping[str, Finding]
 ) -> str:
-    """Find what is wrong with where a finding is stored, and until when; "" for nothing."""
+    """Find what is wrong with where a finding is stored, and until when; "" if it is right."""
     is_resolved = finding.status is FindingStatus.RESOLVED
     former = replace(finding, rule=first_rule_id(finding.rule))
     keys = {key for it in (finding, former) for key in list_finding_keys(it.rule, it.resource)}

@@ -314,7 +314,7 @@ def test_a_scope_that_was_never_observed_is_an_error() -> None:
 def test_an_export_that_is_dated_later_than_now_accuses_no_row(
     dynamodb: "DynamoDBClient",
 ) -> None:
-    """Of one that somebody put there, or a clock ahead dated, only the ends of chains count."""
+    """Of one that was put there, or that a clock ahead dated, only the ends of chains count."""
     export(dynamodb, datetime.now(UTC) + timedelta(days=3_650))
     record_evaluation(Store(dynamodb, TABLES), 30)
     found, notes = verify("--against", AGAINST)

@@ -173,7 +173,7 @@ def remove_waiver(client: "DynamoDBClient", table: WaiverTable) -> None:
 
 
 def copy_waiver(client: "DynamoDBClient", _: WaiverTable) -> None:
-    """Add a waiver that nobody requested."""
+    """Add a waiver that was never requested."""
     key = {"kind": {"S": "waiver"}, "name": {"S": "w-1"}}
     item = client.get_item(TableName=TABLES.baseline, Key=key)["Item"]
     other = {**item, "name": {"S": "w-2"}, "waiver": {"S": "w-2"}}

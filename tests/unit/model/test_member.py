@@ -41,7 +41,7 @@ SWEPT = replace(MEMBER, swept_at=ago(hours=2), tried_at=ago(hours=2), tried_as="
         (replace(SWEPT, tried_as="left"), True),  # it came back
         (replace(SWEPT, last_error="AccessDenied"), False),  # until a sweep asks again
         (replace(SWEPT, last_error="AccessDenied", due_at=NOW), True),
-        (replace(SWEPT, tried_at=ago(days=-1), due_at=NOW), True),  # nobody tried it tomorrow
+        (replace(SWEPT, tried_at=ago(days=-1), due_at=NOW), True),  # no sweep can be of tomorrow
         (replace(SWEPT, due_at=ago(days=-1)), False),  # it would be due without an end
     ],
 )

@@ -23,6 +23,7 @@ from posture.analysis.descriptions import (
 )
 from posture.analysis.detours import have_same_detours
 from posture.analysis.gates import HTTPS, Gate, Obstacle
+from posture.analysis.kept_paths import OTHER_PARTS
 from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
 from posture.analysis.path import Path, PathKind
 from posture.analysis.path_outcome import PathOutcome, summarize_by_ports, summarize_paths
@@ -85,19 +86,7 @@ class Coverage:
 BEYOND = frozenset({ResolvesTo.PARTLY, ResolvesTo.OTHER, ResolvesTo.NOWHERE})
 
 # The parts of a snapshot on which paths depend, and those on which gates between subnets depend.
-ROUTED = frozenset(
-    {
-        "vpc",
-        "subnets",
-        "route_tables",
-        "endpoints",
-        "nat_gateways",
-        "network_interfaces",
-        "prefix_lists",
-        "services",
-        "unreadable",
-    }
-)
+ROUTED = OTHER_PARTS | {"route_tables", "endpoints"}
 GATED = frozenset(
     {
         "vpc",

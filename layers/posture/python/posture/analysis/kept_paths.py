@@ -9,14 +9,16 @@ from posture.analysis.path import Path, PathKind
 from posture.model.network import Endpoint, RouteTable, Snapshot
 
 # What paths depend on, besides route tables and endpoints.
-OTHER_PARTS = (
-    "vpc",
-    "subnets",
-    "nat_gateways",
-    "network_interfaces",
-    "prefix_lists",
-    "services",
-    "unreadable",
+OTHER_PARTS = frozenset(
+    {
+        "vpc",
+        "subnets",
+        "nat_gateways",
+        "network_interfaces",
+        "prefix_lists",
+        "services",
+        "unreadable",
+    }
 )
 # Their paths do not name every route table that they depend on.
 HIDDEN = frozenset({PathKind.APPLIANCE, PathKind.LOAD_BALANCER_ENDPOINT, PathKind.UNKNOWN})

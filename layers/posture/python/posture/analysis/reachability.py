@@ -203,13 +203,14 @@ class Reachability:
         key = acl.id, outbound
         if key not in self._denied:
             inside = AddressSet.union(self._list_filtered(acl, self.vpc_addresses))
-            self._denied[key] = NOTHING
+            denied: AddressSet | None = NOTHING
             if inside:
-                self._denied[key] = (
+                denied = (
                     find_denied_peers(acl, inside, self._port, outbound=outbound)
                     if self._gates.allows_returning(acl)
                     else None
                 )
+            self._denied[key] = denied
         return self._denied[key]
 
     def _list_filtered(self, acl: NetworkAcl, addresses: AddressSet) -> list[AddressSet]:

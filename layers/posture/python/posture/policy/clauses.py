@@ -70,16 +70,12 @@ class ClauseEvaluator:
     def evaluate(self, statement: Statement, case: RequestCase) -> list[ClauseResult]:
         """Return the results of all clauses that are not true; only [False] if one is false."""
         found: list[ClauseResult] = []
-        outer = self.budget.topic
-        self.budget.topic = outer if statement.allows else DENIALS
-        try:
+        with self.budget.on(self.budget.topic if statement.allows else DENIALS):
             for result in self._evaluate_each(statement, case):
                 if result is False:
                     return [False]
                 if result is not True:
                     found.append(result)
-        finally:
-            self.budget.topic = outer
         return found
 
     def _evaluate_each(self, statement: Statement, case: RequestCase) -> Iterable[ClauseResult]:

@@ -275,9 +275,8 @@ def build_record_update(
     gone = [name for name, value in fields.items() if value is None]
     assigned = [f"#{name} = :{name}" for name in kept]
     assigned.append("#revision = if_not_exists(#revision, :zero)" + (" + :one" if revise else ""))
-    if (
-        "observed_at" in kept and FIRST not in kept
-    ):  # a question about an earlier time has no answer for this scope
+    # A question about an earlier time has no answer for this scope.
+    if "observed_at" in kept and FIRST not in kept:
         assigned.append(f"#{FIRST} = if_not_exists(#{FIRST}, :observed_at)")
     removed = f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
     values = {f":{name}": value for name, value in kept.items()} | {":zero": 0, **guard.values}

@@ -273,3 +273,17 @@ def test_after_any_story_findings_are_true_and_reported_once() -> None:
     assert struck.total() >= 20
     assert {run for run, _, _ in struck} == {"evaluate", "sweep", "notify"}
     assert len({(run, call) for run, call, _ in struck}) >= 8
+
+
+def test_a_modified_attribute_survives_an_evaluation_that_used_the_stored_ones() -> None:
+    """A story that random search found: the evaluation of the modifying call was overtaken."""
+    story = Monitoring()
+    story.deploy(sweep=True, most=2, many=0)
+    story.trouble(
+        name="turn host names off",
+        strikes={"UpdateItem": Fault.CONDITION, "TransactWriteItems": Fault.THROTTLED},
+        notifying={5: Fault.KILLED_AFTER},
+    )
+    nothing: Besides = ("DescribeNetworkInterfaces", [])
+    story.race(name="flip the group", back=True, at=nothing[0], meanwhile=nothing)
+    story.teardown()

@@ -24,7 +24,7 @@ from posture.evaluation.rule_results import POLICY_RULES
 from posture.evaluation.scope import ScopeEvaluator
 from posture.lifecycle.diff import get_material
 from posture.model.finding import CauseKind
-from posture.model.network import Snapshot
+from posture.model.network import Snapshot, TargetKind
 from posture.model.scope import Region
 from posture.model.shared_kind import SharedKind
 from posture.model.shared_network import HostedZone
@@ -236,6 +236,28 @@ def test_a_vpc_whose_first_evaluation_used_older_facts_is_evaluated_again(
         {**stage.organization.snapshots, "vpc-spoke4": added}, stage.organization.shared
     )
     stage.evaluate("vpc-spoke4", slow)
+    assert stage.refresh().dependents == 0
+
+
+def test_a_vpc_that_is_led_to_a_changed_fact_later_is_evaluated_again(
+    stage: OrganizationStage,
+) -> None:
+    """When the fact changed, the VPC had no route to it, so the refresh passed it over."""
+    slow = stage.build_evaluator()
+    gateway = replace(next(iter(stage.organization.shared.gateways.values())), id="tgw-other")
+    stage.organization = stage.organization.edit_shared(gateways={gateway.id: gateway})
+    stage.survey()
+    assert stage.refresh().dependents == 0
+
+    def lead_there(spoke: Snapshot) -> Snapshot:
+        table = next(iter(spoke.route_tables.values()))
+        route = next(it for it in table.routes if it.target.kind is TargetKind.TRANSIT_GATEWAY)
+        target = replace(route.target, id=gateway.id)
+        changed = replace(table, routes=(*table.routes, replace(route, target=target)))
+        return replace(spoke, route_tables={**spoke.route_tables, table.id: changed})
+
+    stage.organization = stage.organization.edit_vpc("vpc-spoke1", lead_there)
+    stage.evaluate("vpc-spoke1", slow)
     assert stage.refresh().dependents == 0
 
 

@@ -1,6 +1,8 @@
 """Stored DNS attributes are used where no call can have modified them, and nowhere else."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -83,26 +85,95 @@ def test_vpcs_read_together_use_them_each_for_itself(observed: Stage) -> None:
     assert (len(result.results), asked) == (2, 2)
 
 
+def interrupt(stage: Stage, act: Callable[[], None]) -> None:
+    """Act once while the next evaluation reads interfaces, after it read the DNS attributes."""
+
+    def interfere(**_: Any) -> None:
+        events.unregister(name, interfere)
+        act()
+
+    name = "before-call.ec2.DescribeNetworkInterfaces"
+    events = stage.network.ec2.meta.events
+    events.register_first(name, interfere)
+
+
 def test_attributes_that_are_modified_meanwhile_are_read(observed: Stage) -> None:
     """Another evaluation stores later ones while this one reads the rest of the VPC."""
     observed.open_group()
     records = observed.taken()
     others: list[BatchResult] = []
 
-    def interfere(**_: Any) -> None:
-        events.unregister(name, interfere)
+    def modify() -> None:
         later = observed.clock.time
         observed.clock.time -= timedelta(seconds=20)  # its snapshot is a little older than ours
         disable_hostnames(observed)
         others.append(observed.evaluate())
         observed.clock.time = later
 
-    # The interfaces are read last, when the stored attributes have been found.
-    name = "before-call.ec2.DescribeNetworkInterfaces"
-    events = observed.network.ec2.meta.events
-    events.register_first(name, interfere)
+    interrupt(observed, modify)
     result, asked = evaluate(observed, *records)
     assert [each.outcome for each in others[0].results] == [WriteOutcome.COMMITTED]
     assert [each.outcome for each in result.results] == [WriteOutcome.COMMITTED]
     assert (asked, load_dns(observed).hostnames) == (4, False)
     assert observed.about(observed.network.group)
+
+
+def overtake(stage: Stage) -> None:
+    """Evaluate another change a little later, with the attributes that are stored."""
+    stage.clock.time += timedelta(seconds=1)
+    stage.open_group()
+    others = stage.evaluate()
+    assert [each.outcome for each in others.results] == [WriteOutcome.COMMITTED]
+    assert load_dns(stage).hostnames
+
+
+def test_an_evaluation_that_read_later_ones_is_not_lost(observed: Stage) -> None:
+    """Another one is newer, but used those that were stored before the call."""
+    disable_hostnames(observed)
+    records = observed.taken()
+    interrupt(observed, partial(overtake, observed))
+    result, asked = evaluate(observed, *records)
+    assert [each.outcome for each in result.results] == [WriteOutcome.COMMITTED]
+    assert (asked, load_dns(observed).hostnames) == (4, False)
+
+
+def test_it_is_handed_out_again_where_others_keep_getting_ahead(observed: Stage) -> None:
+    """Each time it is read."""
+    disable_hostnames(observed)
+    records = observed.taken()
+
+    def overtake_again() -> None:
+        overtake(observed)
+        observed.close_group()
+        interrupt(observed, overtake_again)
+
+    interrupt(observed, overtake_again)
+    assert observed.evaluate(*records).failed
+    assert load_dns(observed).hostnames
+
+
+def test_a_duplicate_that_is_overtaken_is_not_repeated(observed: Stage) -> None:
+    """The other invocation read the attributes after this one."""
+    disable_hostnames(observed)
+    records = observed.taken()
+
+    def evaluate_duplicate() -> None:
+        observed.clock.time += timedelta(seconds=1)
+        observed.evaluate(*records)
+
+    interrupt(observed, evaluate_duplicate)
+    result, asked = evaluate(observed, *records)
+    assert [each.outcome for each in result.results] == [WriteOutcome.STALE]
+    assert (asked, load_dns(observed).hostnames) == (4, False)
+
+
+def test_a_sweep_that_read_later_ones_is_not_lost(observed: Stage) -> None:
+    """The call names no VPC that can be found, so all of the region are read."""
+    disable_hostnames(observed)
+    records = observed.taken()
+    for each in records:
+        each["requestParameters"] = None
+    interrupt(observed, partial(overtake, observed))
+    result, _ = evaluate(observed, *records)
+    assert result.regions_swept == 1
+    assert not load_dns(observed).hostnames

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from posture.ec2.describe import Reading, chunked, read_concurrently, read_unless_denied
 from posture.ec2.errors import check_answer
 from posture.lean_dataclass import dataclass
+from posture.model.change import Change
 from posture.model.dns import DnsAttributes
 from posture.model.network import Endpoint, EndpointType, Facet
 
@@ -58,6 +59,11 @@ class DnsCache:
     def share(self, part: float) -> DnsCache:
         """Return the cache with the share of the budget for a part of the region."""
         return replace(self, budget=ceil(self.budget * part))
+
+
+def modify_dns(changes: Iterable[Change]) -> bool:
+    """Whether one of the changes may have modified DNS attributes."""
+    return any(each.event_name == CHANGE_EVENT for each in changes)
 
 
 def read_attributes(

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from posture.ec2.describe import chunked
-from posture.ec2.dns_attributes import CHANGE_EVENT, UNLIMITED, DnsCache
+from posture.ec2.dns_attributes import UNLIMITED, DnsCache, modify_dns
 from posture.ec2.errors import is_busy
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
-from posture.errors import describe_error
+from posture.errors import ConflictError, describe_error
 from posture.evaluation.region_sweep import RegionSweep
 from posture.evaluation.rule_results import FIRST_POLICY_UNITS, CostlyScopeError
-from posture.evaluation.scope import ScopeEvaluator, ScopeResult
+from posture.evaluation.scope import ATTEMPTS, ScopeEvaluator, ScopeResult
 from posture.evaluation.scope_reading import ScopeReading
 from posture.evaluation.scope_resolver import ResolvedScopes, ScopeResolver
 from posture.evaluation.sweep_result import NO_TIME
@@ -93,7 +93,7 @@ class BatchEvaluation:
         self._deadline = deadline
         self.regions_swept = 0
         self.results: list[ScopeResult] = []
-        self._postponed: list[tuple[Scope, RegionSnapshot | None]] = []
+        self._postponed: list[tuple[Scope, RegionSnapshot | None, Sequence[Change]]] = []
         self._is_alone = False  # whether one scope is all there is
         self._busy: dict[str, str] = {}  # the accounts that EC2 throttles, and the error
 
@@ -113,10 +113,10 @@ class BatchEvaluation:
         for scopes, vpcs in self._read_groups(resolved.scopes):
             failures |= self._evaluate_group(evaluator, scopes, vpcs, resolved.scopes)
         for region, changes in resolved.regions.items():
-            failures |= self._sweep(region, changes)
-        for scope, vpcs in self._postponed:
-            attempt = self._attempt(evaluator, scope, vpcs, resolved.scopes[scope], last=True)
-            failures |= self._settle(scope, attempt, resolved.scopes[scope])
+            failures |= self._sweep(evaluator, region, changes)
+        for scope, vpcs, causes in self._postponed:
+            attempt = self._attempt(evaluator, scope, vpcs, causes, last=True)
+            failures |= self._settle(scope, attempt, causes)
         return failures
 
     def _resolve_changes(self) -> tuple[ResolvedScopes, dict[str, str]]:
@@ -142,8 +142,14 @@ class BatchEvaluation:
                 regions[region] = (*regions.get(region, ()), change)
         return ResolvedScopes(scopes, regions), failures
 
-    def _sweep(self, region: Region, changes: Sequence[Change]) -> Failures:
-        """Sweep a region for the changes that could not be resolved to scopes."""
+    def _sweep(
+        self, evaluator: ScopeEvaluator, region: Region, changes: Sequence[Change]
+    ) -> Failures:
+        """Sweep a region for the changes that could not be resolved to scopes.
+
+        VPCs of which others stored a newer snapshot meanwhile are read again, each alone, where
+        a change may have modified their DNS attributes: the others may have used stored ones.
+        """
         ports = self._ports
         events = [each.event_id for each in changes]
         observer = ports.observer_of(region.account)
@@ -158,7 +164,16 @@ class BatchEvaluation:
         self.regions_swept += 1
         self.results += result.results
         missing = "; ".join(result.describe_missing())
-        return dict.fromkeys(events, missing) if missing else {}
+        failures = dict.fromkeys(events, missing) if missing else {}
+        if modify_dns(changes):
+            causes = [replace(each, sweeps=True) for each in changes]
+            stale = {
+                each.scope: causes
+                for each in result.results
+                if each.outcome is WriteOutcome.STALE and each.scope.vpc_id
+            }
+            failures |= self._evaluate_group(evaluator, tuple(stale), None, stale)
+        return failures
 
     def _read_groups(
         self, scopes: ScopeChanges
@@ -236,7 +251,7 @@ class BatchEvaluation:
             results = pool.map(attempt, scopes) if len(scopes) > 1 else map(attempt, scopes)
             for scope, result in zip(scopes, results, strict=True):
                 if result is None:
-                    self._postponed.append((scope, vpcs))
+                    self._postponed.append((scope, vpcs, changes[scope]))
                 else:
                     failures |= self._settle(scope, result, changes[scope])
         return failures
@@ -302,16 +317,21 @@ class BatchEvaluation:
         changes: Sequence[Change],
         policy_units: int,
     ) -> ScopeResult:
+        """Evaluate a scope; read it anew where others stored a newer one with older facts.
+
+        Raises:
+            ConflictError: Others kept doing so.
+        """
         uses_stored = _may_use_stored_dns(changes, self._ports.observer.now())
-        read, result = self._read_and_evaluate(
-            evaluator, scope, vpcs, changes, policy_units, may_use_stored_dns=uses_stored
-        )
-        if result.outcome is WriteOutcome.STALE and read.uses_stored_dns:
-            # They may have been read anew meanwhile, for the change that modified them.
-            _, result = self._read_and_evaluate(
-                evaluator, scope, None, changes, policy_units, may_use_stored_dns=False
+        for _ in range(ATTEMPTS):
+            read, result = self._read_and_evaluate(
+                evaluator, scope, vpcs, changes, policy_units, may_use_stored_dns=uses_stored
             )
-        return result
+            if result.outcome is not WriteOutcome.STALE or read.is_superseded():
+                return result
+            # They used stored DNS attributes, or read them anew for the change that modified them.
+            vpcs, uses_stored = None, False
+        raise ConflictError(f"{scope}: others kept evaluating it")
 
     def _read_and_evaluate(  # noqa: PLR0913 - as `_evaluate`, and one more
         self,
@@ -346,8 +366,7 @@ def _may_use_stored_dns(changes: Sequence[Change], at: datetime) -> bool:
 
     Not after the call that modifies them. The second evaluation of a change reads them again.
     """
-    modified = any(each.event_name == CHANGE_EVENT for each in changes)
-    return not modified and not _are_settled(changes, at)
+    return not modify_dns(changes) and not _are_settled(changes, at)
 
 
 def _find_denial(snapshot: Snapshot | EndpointServiceSnapshot) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from posture.ec2.dns_attributes import CHANGE_EVENT, UNLIMITED, DnsCache
+from posture.ec2.dns_attributes import UNLIMITED, DnsCache, modify_dns
 from posture.ec2.endpoint_services import ServicesSnapshot
 from posture.ec2.errors import describe_failure, is_busy
 from posture.ec2.observer import Observer
@@ -369,7 +369,7 @@ def _find_denied(listing: VpcListing, services: ServicesSnapshot) -> Denied:
 
 def _build_cache(records: Mapping[str, ScopeRecord], changes: Iterable[Change]) -> DnsCache:
     """Cache the stored DNS attributes, unless a change modified those of an unknown VPC."""
-    if any(change.event_name == CHANGE_EVENT for change in changes):
+    if modify_dns(changes):
         return DnsCache(budget=UNLIMITED)
     return DnsCache({vpc_id: record.dns for vpc_id, record in records.items() if record.dns})
 

@@ -41,6 +41,7 @@ from posture.store.scope_store import Store
 
 if TYPE_CHECKING:
     from posture.evaluation.shared_facts import ScopeFacts, SharedFacts
+    from posture.store.scope_record import ScopeRecord
 
 logger = Logger()
 
@@ -124,11 +125,11 @@ class ScopeEvaluator:
             state = ScopeState(observed.scope, None, {})
         for _ in range(ATTEMPTS):
             try:
-                result, is_first = self._evaluate(observed, settled, state, policy_units)
+                result, is_linked = self._evaluate(observed, settled, state, policy_units)
             except OutdatedFactsError:
                 pass
             else:
-                if not is_first or not self._must_repeat(observed):
+                if is_linked or not self._has_later_facts(observed):
                     return result
             state = None
             observed = self._observe_again(observed)
@@ -137,24 +138,28 @@ class ScopeEvaluator:
     def _evaluate(
         self, observed: ObservedScope, settled: bool, state: ScopeState | None, policy_units: int
     ) -> tuple[ScopeResult, bool]:
-        """Evaluate a scope once; return the result, and whether nothing was stored of it."""
+        """Evaluate a scope once; return the result, and whether its links were stored before.
+
+        Where they are, it is evaluated again once a fact of the shared network changes that they
+        lead to.
+        """
         scope, observation = observed.scope, observed.observation
         last_observed = self._store.last_observed
         if settled and observation.snapshot_digest and last_observed.advance(observation):
-            return unchanged(scope), False
+            return unchanged(scope), True
         state = state or self._store.load(scope)
         latest, record = self.latest(), state.record
         was_ahead = state.is_ahead_of(latest)
         matches = not was_ahead and state.matches(observation.snapshot_digest)
         if matches and (amended := self._amend(observed, state)):
-            return amended, False
+            return amended, True
         if matches and last_observed.advance(
             replace(observation, since=None, silent_since=None, changes=frozenset())
         ):
-            return unchanged(scope), False
+            return unchanged(scope), True
         at, shared_at = observation.observed_at, observation.shared_at
         if record and record.is_newer_than(at, observation.dns, latest, shared_at):
-            return ScopeResult(scope, WriteOutcome.STALE, was_ahead=was_ahead), False
+            return ScopeResult(scope, WriteOutcome.STALE, was_ahead=was_ahead), True
         if record and record.has_later_facts(shared_at, latest):
             raise OutdatedFactsError(f"{scope}: evaluated with later shared facts")
         proposes = not (self._proofs and self._proofs.is_spent)
@@ -164,13 +169,10 @@ class ScopeEvaluator:
         )
         if self._proofs:
             results = replace(results, proofs=self._proofs)
-        return self._record(observed, results, state), record is None
+        return self._record(observed, results, state), _has_links(record, observed)
 
-    def _must_repeat(self, observed: ObservedScope) -> bool:
-        """Whether the shared network changed before the scope was known, so that nothing else will.
-
-        Once it is, what a changed fact concerns is evaluated again.
-        """
+    def _has_later_facts(self, observed: ObservedScope) -> bool:
+        """Whether the shared network changed since it was loaded for a scope."""
         return bool(
             observed.facts and self._shared and self._shared.has_changed(observed.facts.stored)
         )
@@ -315,6 +317,12 @@ class ScopeEvaluator:
             state,
         )
         return _result(observed.scope, recorded)
+
+
+def _has_links(record: ScopeRecord | None, observed: ObservedScope) -> bool:
+    """Whether a record holds where the VPC begins in the shared network, as it is observed now."""
+    known, facts = record and record.shared, observed.facts
+    return not facts or bool(known and known.links == facts.used.links)
 
 
 def _result(scope: Scope, recorded: WriteResult) -> ScopeResult:

@@ -48,6 +48,19 @@ class ScopeReading:
         """Whether its DNS attributes are those of an earlier observation."""
         return self.dns is not None and self.dns.observed_at < self.observed_at
 
+    def is_superseded(self) -> bool:
+        """Whether a snapshot and DNS attributes are stored that are as late as those that it read.
+
+        Raises:
+            CorruptItemError: the scope record cannot be read.
+        """
+        record = self._store.load_record(self._scope)
+        at = self.snapshot.observed_at if self.snapshot else self.observed_at
+        if record is None or record.observed_at < at:
+            return False
+        dns_at = self.dns.observed_at if self.dns else at
+        return not self._scope.vpc_id or bool(record.dns and record.dns.observed_at >= dns_at)
+
     def run(self, latest: datetime, *, may_use_stored_dns: bool) -> None:
         """Read the scope, unless it was read with others.
 

@@ -47,7 +47,7 @@ logger = Logger()
 
 VPC_GONE = "VPC gone"
 SERVICE_GONE = "endpoint service gone"
-ATTEMPTS = 3  # with later facts of the shared network each time
+ATTEMPTS = 3  # each with later facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from posture.evaluation.scope_resolver import ScopeResolver
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
 from posture.runtime.garbage import keep_loaded_objects
-from posture.runtime.metrics import add_counts
+from posture.runtime.metrics import add_counts, build_counter
 from posture.runtime.settings import Settings
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
@@ -32,11 +32,12 @@ home = Observer(clients.ec2(settings.region.name), settings.region)
 watched = open_watched_accounts(clients.dynamodb(), settings)
 members = assume_member_roles(settings.region, settings.members, settings.partition, watched)
 shared = None
-if settings.network_table:
+if settings.tables.network:
     # Imported where it is switched on: a cold start of the others need not wait for it.
     from posture.evaluation.shared_facts import build_shared_facts
 
-    shared = build_shared_facts(clients.dynamodb(), settings, watched, home.now)
+    count_ahead = build_counter(metrics, "FutureTimes")
+    shared = build_shared_facts(clients.dynamodb(), settings, watched, home.now, count_ahead)
 evaluator = Evaluator(
     EvaluationPorts(
         observer=home,

@@ -16,6 +16,7 @@ from posture.notification.ports import NotificationPorts, Topic
 from posture.notification.security_hub import SecurityHub
 from posture.runtime import clients
 from posture.runtime.garbage import keep_loaded_objects
+from posture.runtime.metrics import build_counter
 from posture.runtime.settings import Settings
 from posture.store.history import History
 
@@ -31,7 +32,7 @@ notifier = Notifier(
         idempotency=ClaimTable(
             clients.dynamodb(),
             settings.tables.idempotency,
-            lambda: metrics.add_metric("FutureTimes", MetricUnit.Count, 1),
+            build_counter(metrics, "FutureTimes"),
         ),
         measure=AlertMetrics(metrics).measure,
         security_hub=SecurityHub(clients.security_hub(), settings.region, rules)

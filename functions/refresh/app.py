@@ -17,7 +17,7 @@ from posture.evaluation.shared_facts import build_shared_facts
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
 from posture.runtime.garbage import keep_loaded_objects
-from posture.runtime.metrics import add_counts
+from posture.runtime.metrics import add_counts, build_counter
 from posture.runtime.settings import Settings
 from posture.store.baselines import BaselineTable
 from posture.store.findings import Findings
@@ -29,13 +29,14 @@ logger = Logger()
 metrics = Metrics()
 settings = Settings.from_env(os.environ)
 metrics.set_default_dimensions(stack=settings.stack)
-if not settings.network_table:
+if not settings.tables.network:
     raise SettingsError("NETWORK_TABLE: expected the name of a DynamoDB table")
 store = Store(clients.dynamodb(), settings.tables, settings.keep_resolved)
 home = Observer(clients.ec2(settings.region.name), settings.region)
 watched = open_watched_accounts(clients.dynamodb(), settings)
 members = assume_member_roles(settings.region, settings.members, settings.partition, watched)
-shared = build_shared_facts(clients.dynamodb(), settings, watched, home.now)
+count_ahead = build_counter(metrics, "FutureTimes")
+shared = build_shared_facts(clients.dynamodb(), settings, watched, home.now, count_ahead)
 refresher = Refresher(
     EvaluationPorts(
         observer=home,

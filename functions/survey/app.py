@@ -13,7 +13,7 @@ from posture.organization.members import open_members
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
 from posture.runtime.garbage import keep_loaded_objects
-from posture.runtime.metrics import add_counts
+from posture.runtime.metrics import add_counts, build_counter
 from posture.runtime.settings import Settings
 from posture.store.shared_network import SharedNetworkTable
 from posture.store.watched_accounts import open_watched_accounts
@@ -23,10 +23,12 @@ logger = Logger()
 metrics = Metrics()
 settings = Settings.from_env(os.environ)
 metrics.set_default_dimensions(stack=settings.stack)
-if not settings.network_table:
+if not settings.tables.network:
     raise SettingsError("NETWORK_TABLE: expected the name of a DynamoDB table")
 watched = open_watched_accounts(clients.dynamodb(), settings)
-network = SharedNetworkTable(clients.dynamodb(), settings.network_table)
+network = SharedNetworkTable(
+    clients.dynamodb(), settings.tables.network, build_counter(metrics, "FutureTimes")
+)
 clients_of = open_members(settings.region, settings.members, settings.partition)
 keep_loaded_objects()
 

@@ -1,6 +1,7 @@
 """The scheduled sweep: it evaluates the whole region, whatever events were received."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from posture.evaluation.account_sweep import sweep_accounts
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
 from posture.runtime.garbage import keep_loaded_objects
-from posture.runtime.metrics import add_counts
+from posture.runtime.metrics import add_counts, build_counter
 from posture.runtime.settings import Settings
 from posture.store.baselines import BaselineTable
 from posture.store.scope_store import Store
@@ -30,11 +31,12 @@ members = assume_member_roles(settings.region, settings.members, settings.partit
 store = Store(clients.dynamodb(), settings.tables, settings.keep_resolved)
 baselines = BaselineTable(clients.dynamodb(), settings.tables.baseline)
 shared = None
-if settings.network_table:
+if settings.tables.network:
     # Imported where it is switched on: a cold start of the others need not wait for it.
     from posture.evaluation.shared_facts import build_shared_facts
 
-    shared = build_shared_facts(clients.dynamodb(), settings, watched, home.now)
+    count_ahead = build_counter(metrics, "FutureTimes")
+    shared = build_shared_facts(clients.dynamodb(), settings, watched, home.now, count_ahead)
 if settings.members.in_table:
     # functions/sweep_member sweeps the members, one by one; here a sweep of them is asked for.
     from posture.evaluation.member_sweep import ask_for_members, keep_home_swept
@@ -71,10 +73,8 @@ def ask_and_sweep_home(deadline: Deadline) -> dict[str, int]:
         age = asked.figures.longest_age
         metrics.add_metric("LongestSinceMemberSweep", MetricUnit.Seconds, age)
     result = sweep_accounts(home, (), store, baselines, deadline=deadline, shared=shared)
-    counts = result.count_metrics()
-    future = counts["FutureTimes"]
-    counts |= asked.count_metrics()
-    counts["FutureTimes"] += future
+    counts = Counter(result.count_metrics())
+    counts.update(asked.count_metrics())  # both count FutureTimes
     add_counts(metrics, counts)
     result.require_complete()
     keep_home_swept(table, account, began_at)

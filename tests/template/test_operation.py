@@ -94,6 +94,21 @@ def test_what_the_functions_count_has_an_alarm(name: str, metric: str) -> None:
     assert metric in SweepResult(Region("111122223333", "eu-west-1")).count_metrics()
 
 
+@pytest.mark.parametrize(
+    "function", ["Evaluate", "Sweep", "SweepMember", "Survey", "Refresh", "Notify"]
+)
+def test_a_time_that_has_not_come_raises_an_alarm(function: str) -> None:
+    """In each function that counts it, where the function exists."""
+    name, alarm = f"{function}FutureTimesAlarm", ALARMS[f"{function}FutureTimesAlarm"]
+    deployed = RESOURCES[f"{function}Function"]
+    service = deployed["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    assert alarm["MetricName"] == "FutureTimes"
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": service}, OF_THE_STACK]
+    assert RESOURCES[name].get("Condition") == deployed.get("Condition")
+    app = PATH.parent / deployed["Properties"]["CodeUri"] / "app.py"
+    assert 'build_counter(metrics, "FutureTimes")' in app.read_text("utf-8")
+
+
 def test_an_account_that_was_not_swept_raises_an_alarm() -> None:
     """From the sweep's own count, for as long as hourly sweeps miss it."""
     alarm = ALARMS["AccountsNotSweptAlarm"]

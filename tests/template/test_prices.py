@@ -80,7 +80,12 @@ def test_every_custom_metric_is_counted() -> None:
         *(ROOT / "functions" / name / "app.py" for name in ("evaluate", "sweep", "notify")),
         ROOT / "layers/posture/python/posture/notification/metrics.py",
     ]
-    named = set(re.findall(r'(?:add_metric\(|single_metric\(\s*name=)"(\w+)"', read(*sources)))
+    named = set(
+        re.findall(
+            r'(?:add_metric\(|build_counter\(metrics, |single_metric\(\s*name=)"(\w+)"',
+            read(*sources),
+        )
+    )
     counts = [
         BatchResult().count_metrics(),
         SweepResult(Region("111122223333", "eu-west-1")).count_metrics(),

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Protocol
 from posture.errors import ConflictError, CorruptItemError
 from posture.lifecycle.diff import is_bad
 from posture.model.finding import Finding
-from posture.model.scope import Scope
+from posture.model.scope import Region, Scope
 from posture.runtime.clock import TimeSource, utc_now
 from posture.store.actors import PARTITION as ACTORS
 from posture.store.findings import Findings
 from posture.store.hash_chain import Chain
 from posture.store.history import History, keep_latest
 from posture.store.items import Entry, parse_history_entry
+from posture.store.pending_causes import PendingCauses, name_partition
 from posture.store.rejections import PARTITION as REJECTED
 from posture.store.scope_record import RECORD_KEY
+from posture.store.shared_network import SharedNetworkTable
 from posture.store.waivers import PARTITION
 from posture_cli.audit.chain_walk import ChainFault, ChainWalk, Row
 from posture_cli.audit.exported_ends import ExportedChain, ExportedEnds
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from posture.runtime.settings import Tables
 
+NETWORK = "shared network"
 NO_SCOPES = {PARTITION, REJECTED, ACTORS}  # the partitions of history that are none
 ATTEMPTS = 3  # a scope that is written during its verification is verified again
 
@@ -127,6 +130,8 @@ class Verifier:
         self._findings = Findings(client, tables.findings)
         self._history = History(client, tables.history)
         self._baseline = StoredBaseline(client, tables.baseline)
+        self._pending = PendingCauses(client, tables.findings)
+        self._network = SharedNetworkTable(client, tables.network)
         self._now = now
         self._visitor = visitor
 
@@ -142,6 +147,29 @@ class Verifier:
         for name in (name for name, scope in scopes.items() if scope is None):
             fault = ChainFault("", "inserted: no scope and nothing else has such a key")
             yield VerificationResult(name, Chain(), fault=fault)
+        yield from self._verify_pending_causes(filter(None, scopes.values()))
+
+    def _verify_pending_causes(self, scopes: Iterable[Scope]) -> Iterator[VerificationResult]:
+        """Yield a result for each Region of scopes with a pending cause that cannot be read."""
+        for region in sorted({Region(each.account, each.region) for each in scopes}):
+            unreadable = self._pending.find(region, self._now()).unreadable
+            for name, reason in list(unreadable.items())[:1]:
+                fault = ChainFault(name, f"altered: {reason}")
+                yield VerificationResult(name_partition(region), Chain(), fault=fault)
+
+    def verify_network(self, region: str) -> Iterator[VerificationResult]:
+        """Yield a result if an item of the shared network cannot be read or is of the future.
+
+        The facts have no history: a survey reads them anew.
+        """
+        try:
+            names = list(self._network.find_ahead(region, self._now()))
+        except CorruptItemError as error:
+            yield _describe_corrupt(NETWORK, error)
+            return
+        for name in names[:1]:
+            fault = ChainFault(name, "altered: its time is in the future")
+            yield VerificationResult(NETWORK, Chain(), fault=fault)
 
     def verify_scopes(
         self, scopes: Iterable[Scope], exported: ExportedEnds | None = None

@@ -13,7 +13,7 @@ from posture_cli.audit.verify import VerificationResult, Verifier
 def verify_tables(
     tables: OpenTables, scope: Scope | None, ends: ExportedEnds
 ) -> Iterator[VerificationResult]:
-    """Verify the chain of a scope, or all with those of the waivers.
+    """Verify the chain of a scope, or all with those of the waivers, and the shared network.
 
     Raises:
         CommandError: The findings table does not exist.
@@ -26,3 +26,5 @@ def verify_tables(
         yield from verifier.verify_all(ends)
     if tables.tables.baseline:
         yield verifier.verify_waivers(ends)
+    if tables.tables.network:
+        yield from verifier.verify_network(tables.region)

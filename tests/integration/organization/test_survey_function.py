@@ -125,7 +125,7 @@ def test_the_schedule_surveys_the_members_of_the_table(stage: Stage) -> None:
     stage.name(ONE, MemberState.LEFT)
     assert stage.survey({})["SharedPartsFailed"] == 0
     assert OTHER in stage.asked()
-    stored = {account for _, account in stage.network.load_times(REGION)}
+    stored = {account for _, account in stage.network.load_times(REGION, datetime.now(UTC))}
     assert {HUB_ACCOUNT, OTHER} <= stored
     stage.asked()
     assert stage.survey({})["SharedPartsRead"] == 0  # all of the members was read a moment ago

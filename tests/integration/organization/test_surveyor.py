@@ -103,7 +103,7 @@ def test_the_schedule_surveys_everything_once(stage: Stage) -> None:
     stage.at += timedelta(hours=6)
     second = stage.surveyor.survey_all()
     assert (second.read, second.changed, second.age) == (parts, 0, 0)
-    assert set(stage.table.load_times(REGION).values()) == {stage.at}
+    assert set(stage.table.load_times(REGION, stage.at).values()) == {stage.at}
 
 
 def test_an_event_reads_one_kind_in_one_account(stage: Stage) -> None:
@@ -142,7 +142,7 @@ def test_what_fails_keeps_its_facts_and_their_time(stage: Stage) -> None:
     assert result.build_response() == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
     assert "ThrottlingException" in result.failed[SharedKind.ZONES, HUB_ACCOUNT]
     assert stage.load().zones.keys() == stage.organization.shared.zones.keys()
-    times = stage.table.load_times(REGION)
+    times = stage.table.load_times(REGION, stage.at)
     assert times[SharedKind.ZONES, HUB_ACCOUNT] == START
     assert times[SharedKind.RESOLVER, FIRST] == stage.at
 

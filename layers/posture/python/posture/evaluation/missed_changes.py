@@ -80,20 +80,32 @@ class MissedChanges:
     def count(self, region: Region) -> int:
         """Count the scopes in which earlier sweeps found changes that no event tells of by now.
 
-        Each counts once. What cannot be decided now is decided by the next sweep.
+        Each counts once. What cannot be decided now is decided by the next sweep. What cannot be
+        read may be such a change: it counts until DynamoDB or a person deletes it.
         """
-        number = 0
         try:
-            for cause in tuple(self._pending.find(region, self._now() - WAIT)):
-                findings = self._store.load_findings(cause.scope, cause.findings)
-                if any(_is_unexplained(each, cause.at) for each in findings):
-                    number += 1
-                    extra = {"scope": str(cause.scope), "changed": list(cause.changed)}
-                    logger.error("change without an event", extra={**extra, "at": str(cause.at)})
-                self._pending.remove(cause)
+            found = self._pending.find(region, self._now())
         except Exception:
             logger.exception("causes not looked for again", extra={"region": str(region)})
-        return number
+            return 0
+        for name, reason in found.unreadable.items():
+            logger.error("pending cause not read", extra={"item": name, "reason": reason})
+        due = (each for each in found.causes if each.at <= self._now() - WAIT)
+        return len(found.unreadable) + sum(map(self._settle, due))
+
+    def _settle(self, cause: PendingCause) -> bool:
+        """Decide whether no event tells of a change by now, and remove what was noted of it."""
+        is_missed, extra = False, {"scope": str(cause.scope), "at": str(cause.at)}
+        try:
+            findings = self._store.load_findings(cause.scope, cause.findings)
+            is_missed = any(_is_unexplained(each, cause.at) for each in findings)
+            if is_missed:
+                changed = {"changed": list(cause.changed)}
+                logger.error("change without an event", extra={**extra, **changed})
+            self._pending.remove(cause)
+        except Exception:
+            logger.exception("cause not looked for again", extra=extra)
+        return is_missed
 
 
 def _is_unexplained(finding: Finding, at: datetime) -> bool:

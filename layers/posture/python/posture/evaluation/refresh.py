@@ -70,6 +70,7 @@ class RefreshResult:
             "ScopesFailed": len(self.sweep_result.failed),
             "ScopesLeft": len(self.sweep_result.remaining),
             "StaleEvaluations": done.count(WriteOutcome.STALE),
+            "FutureTimes": sum(each.was_ahead for each in self.sweep_result.results),
         }
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-
-from aws_lambda_powertools import Logger
 
 from posture.analysis.central.central_snapshot import digest_central, strip_central
 from posture.analysis.central.network_users import is_central
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from posture.runtime.settings import Settings
-
-logger = Logger()
 
 NOTHING_READ = datetime(1970, 1, 1, tzinfo=UTC)  # before the first survey
 
@@ -115,7 +111,6 @@ class SharedFacts:
         view = build_view(stored.network, links)
         now, changed_at = self._now(), stored.changed_at or NOTHING_READ
         if changed_at > now + CLOCK_TOLERANCE:  # the next survey replaces it
-            logger.error("stored time was in the future", extra={"region": self._region})
             changed_at = now
         used = UsedNetwork(
             changed_at,
@@ -158,10 +153,17 @@ class SharedFacts:
 
 
 def build_shared_facts(
-    client: DynamoDBClient, settings: Settings, accounts: Collection[str], now: TimeSource
+    client: DynamoDBClient,
+    settings: Settings,
+    accounts: Collection[str],
+    now: TimeSource,
+    on_ahead: Callable[[], object],
 ) -> SharedFacts:
-    """Build the facts that a function uses: those of its Region and of all watched accounts."""
-    table = SharedNetworkTable(client, settings.network_table)
+    """Build the facts that a function uses: those of its Region and of all watched accounts.
+
+    `on_ahead` is called for each stored time that has not come yet.
+    """
+    table = SharedNetworkTable(client, settings.tables.network, on_ahead)
     return SharedFacts(table, settings.region.name, accounts, now)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -20,3 +20,8 @@ def add_counts(metrics: Metrics, counts: Mapping[str, int]) -> None:
     for name, number in counts.items():
         if number:
             metrics.add_metric(name, MetricUnit.Count, number)
+
+
+def build_counter(metrics: Metrics, name: str) -> Callable[[], None]:
+    """Build what adds one to a count, for those that know nothing of metrics."""
+    return lambda: metrics.add_metric(name, MetricUnit.Count, 1)

@@ -35,13 +35,14 @@ class EvidenceBucket:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The names of the stack's DynamoDB tables."""
+    """The names of the stack's DynamoDB tables; `network` is "" if no shared network is read."""
 
     findings: str
     history: str
     baseline: str
     ownership: str
     idempotency: str
+    network: str = ""
 
 
 TABLE_VARIABLES = {each.name: f"{each.name.upper()}_TABLE" for each in fields(Tables)}
@@ -100,7 +101,6 @@ class Settings:
     security_hub: bool = False
     chat: bool = False  # whether HTTPS subscribers receive the form of Amazon Q Developer
     evidence: EvidenceBucket | None = None
-    network_table: str = ""  # of the facts of the shared network; "" if it is not read
     keep_resolved: timedelta | None = None  # how long resolved findings stay in the findings table
 
     @property
@@ -139,13 +139,12 @@ class Settings:
         return cls(
             region=Region(environ["MONITORED_ACCOUNT"], environ["AWS_REGION"]),
             tables=Tables(
-                **{name: environ[variable] for name, variable in TABLE_VARIABLES.items()}
+                **{name: environ.get(each, "") for name, each in TABLE_VARIABLES.items()}
             ),
             topic_arn=environ["ALERT_TOPIC_ARN"],
             stack=environ["STACK_NAME"],
             own_vpc=environ.get("MONITOR_VPC_ID", ""),
             members=members,
-            network_table=environ.get("NETWORK_TABLE", ""),
             keep_resolved=timedelta(days=days) if days else None,
             evidence=_read_evidence(environ),
             security_hub=environ.get("SECURITY_HUB", "") not in {"", "off"},

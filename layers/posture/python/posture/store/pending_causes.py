@@ -5,14 +5,16 @@ An item of the findings table for each scope, in a partition of each account and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from posture.errors import CorruptItemError
 from posture.lean_dataclass import dataclass
-from posture.model.instant import format_iso, parse_iso
+from posture.model.instant import CLOCK_TOLERANCE, format_iso, parse_iso
 from posture.model.scope import Region, Scope
-from posture.store.attribute_values import deserialize, serialize
+from posture.store.attribute_values import StoredItem, deserialize, require_text, serialize
+from posture.store.items import naming_item
 from posture.store.queries import StoredTable
 
 if TYPE_CHECKING:
@@ -40,6 +42,14 @@ class PendingCause:
     changed: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class FoundCauses:
+    """The pending causes of a Region, and why others cannot be read, by their sort keys."""
+
+    causes: tuple[PendingCause, ...]
+    unreadable: Mapping[str, str]
+
+
 class PendingCauses(StoredTable):
     """The pending causes of one findings table."""
 
@@ -56,21 +66,42 @@ class PendingCauses(StoredTable):
         item = {**_build_key(cause.scope, cause.at), **serialize(fields)}
         self._client.put_item(TableName=self._table, Item=item)
 
-    def find(self, region: Region, until: datetime) -> Iterator[PendingCause]:
-        """Find those of an account's Region until a time."""
-        for item in self._query("scope", f"{PREFIX}{region}"):
-            fields = deserialize(item)
-            at = parse_iso(str(fields["item"]).partition("#")[0])
-            if at <= until:
-                findings = [(str(rule), str(resource)) for rule, resource in fields["findings"]]
-                scope = Scope.parse(str(fields["of"]))
-                yield PendingCause(scope, at, findings, [str(each) for each in fields["changed"]])
+    def find(self, region: Region, now: datetime) -> FoundCauses:
+        """Find those of an account's Region; one that cannot be read hides no other."""
+        causes: list[PendingCause] = []
+        unreadable: dict[str, str] = {}
+        for item in self._query("scope", name_partition(region)):
+            try:
+                causes.append(_parse(item, now))
+            except CorruptItemError as error:
+                unreadable[str(item["item"].get("S"))] = str(error)
+        return FoundCauses(tuple(causes), unreadable)
 
     def remove(self, cause: PendingCause) -> None:
         """Remove one."""
         self._client.delete_item(TableName=self._table, Key=_build_key(cause.scope, cause.at))
 
 
+def name_partition(region: Region) -> str:
+    """Return the partition key of an account's Region."""
+    return f"{PREFIX}{region}"
+
+
 def _build_key(scope: Scope, at: datetime) -> dict[str, AttributeValueTypeDef]:
-    region = Region(scope.account, scope.region)
-    return serialize({"scope": f"{PREFIX}{region}", "item": f"{format_iso(at)}#{scope.subject}"})
+    partition = name_partition(Region(scope.account, scope.region))
+    return serialize({"scope": partition, "item": f"{format_iso(at)}#{scope.subject}"})
+
+
+def _parse(item: StoredItem, now: datetime) -> PendingCause:
+    fields = deserialize(item)
+    with naming_item("pending cause", fields["scope"], fields["item"]):
+        at = parse_iso(fields["item"].partition("#")[0])
+        scope = Scope.parse(require_text(fields, "of"))
+        findings = [(str(rule), str(resource)) for rule, resource in fields["findings"]]
+        if not _build_key(scope, at).items() <= item.items():
+            raise ValueError(f"its key is not one of {scope}")
+        if at > now + CLOCK_TOLERANCE:
+            raise ValueError("its time is in the future")
+        if not findings:
+            raise ValueError("it names no finding")
+        return PendingCause(scope, at, findings, [str(each) for each in fields["changed"]])

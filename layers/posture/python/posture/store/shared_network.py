@@ -12,9 +12,11 @@ change by one record (docs/decisions/0097-shared-facts-and-their-order.md).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
 
 from posture.errors import ConflictError, CorruptItemError
 from posture.lean_dataclass import dataclass
@@ -68,6 +70,8 @@ HEAD = "#head"
 ENTRIES = KeyRange("item", CENTRAL, f"{PART}~")
 TICK = timedelta(microseconds=1)
 
+logger = Logger()
+
 
 @dataclass(frozen=True, slots=True)
 class FactChange:
@@ -106,10 +110,16 @@ class _Head:
 
 
 class SharedNetworkTable(CatalogueTable):
-    """The table of the shared network of all Regions that a monitor watches."""
+    """The table of the shared network of all Regions that a monitor watches.
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    `on_ahead` is called for each time that is read and has not come yet; a survey replaces it.
+    """
+
+    def __init__(
+        self, client: DynamoDBClient, table: str, on_ahead: Callable[[], object] = lambda: None
+    ) -> None:
         super().__init__(client, table)
+        self._on_ahead = on_ahead
         self._loaded: dict[tuple[str, frozenset[str]], StoredNetwork] = {}
         # The digest and content of each entry, by Region and name.
         self._contents: dict[tuple[str, str], tuple[str, Any]] = {}
@@ -127,6 +137,8 @@ class SharedNetworkTable(CatalogueTable):
         key = (region, frozenset(accounts))
         for _ in pause_between(ATTEMPTS):
             changed_at = self.load_head(region)
+            if changed_at:
+                self._report_if_ahead(region, HEAD, changed_at, now)
             known = self._loaded.get(key)
             if known and changed_at and known.changed_at == changed_at:
                 return known
@@ -155,18 +167,42 @@ class SharedNetworkTable(CatalogueTable):
         with naming_item("shared network", region, HEAD):
             return parse_iso(require_text(upgrade(fields), "changed_at"))
 
-    def load_times(self, region: str) -> dict[tuple[SharedKind, str], datetime]:
+    def find_ahead(self, region: str, now: datetime) -> Iterator[str]:
+        """Find the items with a time that has not come yet; return their sort keys.
+
+        Raises:
+            CorruptItemError: One cannot be read.
+        """
+        latest, changed_at = now + CLOCK_TOLERANCE, self.load_head(region)
+        if changed_at and changed_at > latest:
+            yield HEAD
+        for item in self._query("region", region, between=ENTRIES):
+            entry = parse_entry(item, region)
+            if any(at and at > latest for at in (entry.observed_at, entry.changed_at)):
+                yield entry.name
+
+    def load_times(self, region: str, now: datetime) -> dict[tuple[SharedKind, str], datetime]:
         """Load when each part was last read, by its kind and account.
 
-        A part that cannot be parsed is left out, and so is read again.
+        A part that cannot be parsed, or whose time has not come yet, is left out, and so is read
+        again.
         """
         items = self._query("region", region, between=KeyRange("item", PART, f"{PART}~"))
         return {
             (SharedKind(kind), account): each.observed_at
             for each in map(parse_former, items)
             if each.observed_at
+            and not self._report_if_ahead(region, each.name, each.observed_at, now)
             for _, kind, account in [each.name.split("#")]
         }
+
+    def _report_if_ahead(self, region: str, name: str, at: datetime, now: datetime) -> bool:
+        """Report a stored time that has not come yet; return whether it has not."""
+        if at <= now + CLOCK_TOLERANCE:
+            return False
+        logger.error("stored time was in the future", extra={"region": region, "item": name})
+        self._on_ahead()
+        return True
 
     def write(
         self,

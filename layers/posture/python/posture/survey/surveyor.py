@@ -124,12 +124,12 @@ class Surveyor:
             ClientError, BotoCoreError: DynamoDB does not answer.
         """
         result = SurveyResult(self.home)
-        times = self.table.load_times(self.home.name)
+        times = self.table.load_times(self.home.name, self.now())
         former = self._load_former()
         kinds = select_all(self.accounts, times, self.now(), former)
         plan = SurveyPlan(self.home.name, self.accounts, kinds, former, times)
         self._survey(result, plan, deadline or Deadline())
-        times = self.table.load_times(self.home.name)
+        times = self.table.load_times(self.home.name, self.now())
         result.age = measure_age(times, self.accounts, self.now())
         return result
 
@@ -171,7 +171,7 @@ class Surveyor:
         for each, concerned in zip(wanted, accounts, strict=True):
             for account in concerned:
                 kinds[account] = kinds.get(account, frozenset()) | each.change.kinds
-        times = self.table.load_times(self.home.name)
+        times = self.table.load_times(self.home.name, self.now())
         kinds = sort_accounts(kinds, times)
         changed = frozenset(name for each in wanted for name in each.change.resource_ids)
         plan = SurveyPlan(self.home.name, self.accounts, kinds, former, times, changed)

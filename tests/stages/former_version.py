@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from posture.model.rule_ids import first_rule_id
+from posture.runtime.encoded_item import EncodedItem
 from posture.store.attribute_values import serialize
 from posture.store.hash_chain import Chain, append_to_chain
 from stack_tables import TABLES
@@ -48,7 +49,7 @@ def _rewrite_history(client: "DynamoDBClient") -> dict[str, Chain]:
     for row in sorted(rows, key=lambda row: int(row["number"]["N"])):
         scope = row["scope"]["S"]
         bare = {name: value for name, value in _former(row).items() if name not in CHAINED}
-        linked, ends[scope] = append_to_chain(bare, ends.get(scope, Chain()))
+        linked, ends[scope] = append_to_chain(EncodedItem(bare), ends.get(scope, Chain()))
         client.put_item(TableName=TABLES.history, Item=linked)
     return ends
 

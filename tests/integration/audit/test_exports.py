@@ -14,6 +14,7 @@ from finding_builders import OTHER, SCOPE, at, verdict
 from locked_bucket import create_locked_bucket
 from posture.evidence.export import LockedBucket, export_chain_ends
 from posture.model.scope import Scope
+from posture.runtime.encoded_item import EncodedItem
 from posture.runtime.settings import EvidenceBucket
 from posture.store.chain_ends import ChainEnd, ExportHeader, format_lines
 from posture.store.findings import Findings
@@ -78,7 +79,7 @@ def rewrite(client: "DynamoDBClient", **changed: Any) -> None:
     chain = Chain()
     for row in chain_of(client):
         bare = {name: row[name] for name in row if name not in CHAINED}
-        forged, chain = append_to_chain({**bare, **changed}, chain)
+        forged, chain = append_to_chain(EncodedItem({**bare, **changed}), chain)
         client.put_item(TableName="history", Item=forged)
     set_chain_end(client, chain)
 

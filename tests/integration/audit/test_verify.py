@@ -13,6 +13,7 @@ from finding_builders import OTHER, SCOPE, at, verdict
 from posture.lifecycle.diff import find_transitions
 from posture.model.finding import Transition
 from posture.model.verdict import Severity, Status
+from posture.runtime.encoded_item import EncodedItem
 from posture.store.chain_ends import ChainEnd
 from posture.store.hash_chain import Chain, append_to_chain, digest_row
 from posture.store.scope_evaluation import Evaluation, ScopeState, WriteOutcome
@@ -135,7 +136,7 @@ def test_a_row_added_at_the_end_is_noticed(dynamodb: "DynamoDBClient") -> None:
     bare = {
         name: value for name, value in last.items() if name not in {"digest", "number", "previous"}
     }
-    forged, _ = append_to_chain({**bare, "entry": {"S": later}}, prove(dynamodb).chain)
+    forged, _ = append_to_chain(EncodedItem({**bare, "entry": {"S": later}}), prove(dynamodb).chain)
     put(dynamodb, forged)
     assert problem(dynamodb) == ("inserted", later)
 
@@ -149,7 +150,7 @@ def test_a_chain_written_anew_is_given_away_by_an_exported_head(
     chain = Chain()
     for row in in_chain(dynamodb):
         bare = {name: row[name] for name in row if name not in {"digest", "number", "previous"}}
-        forged, chain = append_to_chain({**bare, "actor": {"S": "mallory"}}, chain)
+        forged, chain = append_to_chain(EncodedItem({**bare, "actor": {"S": "mallory"}}), chain)
         put(dynamodb, forged)
     set_chain_end(dynamodb, chain)
     assert prove(dynamodb).fault is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, cast
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3 import HTTPResponse
 
+from posture.runtime.encoded_item import EncodedItem
 from posture.runtime.request_bodies import write_transactions_at_once
 
 SESSION = get_session()
@@ -93,6 +95,23 @@ def test_a_request_is_the_one_that_botocore_sends(parameters: Any) -> None:
     own = send(OWN, OWN_SENT, parameters)
 
     assert own == send(BOTOCORES, BOTOCORES_SENT, parameters)
+
+
+def test_an_item_that_was_encoded_before_is_sent_as_it_is() -> None:
+    """Between others, in the same place, and with its condition."""
+    row = {"scope": {"S": "é\U0001f600\n"}, "number": {"N": "1"}}
+    named = {"TableName": "t", "ExpressionAttributeValues": {":data": {"B": b"\x00"}}}
+    others = [{"Put": {"TableName": "t", "Item": ITEM}}, {"Delete": {"Key": {"a": {"S": "b"}}}}]
+    encoded, plain = (
+        {"TransactItems": [*others, {"Put": {**named, "Item": each}}, *others]}
+        for each in (EncodedItem(row), row)
+    )
+
+    *own, body = send(OWN, OWN_SENT, {**encoded, "ClientRequestToken": "token"})
+
+    *botocores, expected = send(BOTOCORES, BOTOCORES_SENT, {**plain, "ClientRequestToken": "token"})
+    assert json.loads(body) == json.loads(expected)
+    assert own[0] == botocores[0]
 
 
 def test_a_transaction_has_the_token_that_makes_its_repetition_harmless() -> None:

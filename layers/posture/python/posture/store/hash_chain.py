@@ -8,12 +8,12 @@ the row in DynamoDB's JSON with sorted keys, as it can be computed from `aws dyn
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from posture.lean_dataclass import dataclass
-from posture.store.attribute_values import Item, StoredItem, require_int, require_text, serialize
+from posture.runtime.encoded_item import EncodedItem, encode_json
+from posture.store.attribute_values import StoredItem, require_int, require_text, serialize
 
 DIGEST = "digest"
 WAIVERS = "waivers"  # the partition of history that is no scope and has a chain
@@ -33,17 +33,19 @@ class Chain:
         return {"chain_length": self.length, "chain_tip": self.tip}
 
 
-def append_to_chain(row: Item, chain: Chain) -> tuple[Item, Chain]:
+def append_to_chain(row: EncodedItem, chain: Chain) -> tuple[EncodedItem, Chain]:
     """Link a row to a chain; return the linked row and the new end of the chain."""
-    linked = {**row, **serialize({"number": chain.length + 1, "previous": chain.tip})}
-    digest = digest_row(linked)
-    return {**linked, **serialize({DIGEST: digest})}, Chain(chain.length + 1, digest)
+    linked = row.extend(serialize({"number": chain.length + 1, "previous": chain.tip}))
+    digest = _digest(linked.to_json())
+    return linked.extend(serialize({DIGEST: digest})), Chain(chain.length + 1, digest)
 
 
 def digest_row(row: StoredItem) -> str:
     """Compute the digest of a row from all its attributes but `digest`."""
-    content = {name: value for name, value in row.items() if name != DIGEST}
-    form = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _digest(encode_json({name: row[name] for name in row if name != DIGEST}))
+
+
+def _digest(form: str) -> str:
     return hashlib.sha256(form.encode()).hexdigest()
 
 

@@ -32,8 +32,8 @@ from posture.model.instant import format_iso, parse_iso
 from posture.model.rule_ids import current_rule_id
 from posture.model.scope import Scope, ScopeNames
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
+from posture.runtime.encoded_item import EncodedItem
 from posture.store.attribute_values import (
-    Item,
     StoredItem,
     deserialize,
     require_int,
@@ -72,8 +72,8 @@ class TransitionItems:
     """
 
     transition: Transition
-    finding: Item
-    row: Item
+    finding: EncodedItem
+    row: EncodedItem
     vacated: str = ""
 
 
@@ -106,7 +106,7 @@ def build_items(
     key = item_key(finding)
     updated_at = format_iso(finding.updated_at)
     seen_at = format_iso(observed_at or finding.updated_at)
-    shared = serialize(_attributes(finding))
+    shared = EncodedItem(serialize(_attributes(finding)))
     of_finding = {
         "item": key,
         "kind": "finding",
@@ -126,8 +126,8 @@ def build_items(
     }
     return TransitionItems(
         transition,
-        {**shared, **serialize(of_finding)},
-        {**shared, **serialize(of_row)},
+        shared.extend(serialize(of_finding)),
+        shared.extend(serialize(of_row)),
         former_key if former_key != key else "",
     )
 
@@ -155,7 +155,8 @@ def _build_transient(transition: Transition, observed_at: datetime) -> Transitio
         "reason": transition.reason,
         "observed_at": seen_at,
     }
-    return TransitionItems(transition, serialize({**scope, **mark}), serialize(row))
+    finding_item, row_item = EncodedItem(serialize({**scope, **mark})), EncodedItem(serialize(row))
+    return TransitionItems(transition, finding_item, row_item)
 
 
 def transient_key(step: Transition) -> str:
@@ -203,9 +204,9 @@ def resolved_key(finding: Finding) -> str:
     return list_finding_keys(finding.rule, finding.resource)[1]
 
 
-def with_commit(item: Item, commit: str, parts: int | None = None) -> Item:
+def with_commit(item: EncodedItem, commit: str, parts: int | None = None) -> EncodedItem:
     """Add the commit that writes an item, and to a row of history the number of its parts."""
-    return {**item, **serialize({"commit": commit, "parts": parts})}
+    return item.extend(serialize({"commit": commit, "parts": parts}))
 
 
 def cause_fields(finding: Finding) -> dict[str, Any]:

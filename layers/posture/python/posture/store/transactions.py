@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWrite
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from posture.lean_dataclass import dataclass
 from posture.model.finding import Transition
 from posture.model.instant import format_iso
+from posture.runtime.encoded_item import EncodedItem
 from posture.runtime.settings import Tables
 from posture.store.attribute_values import Item, serialize
 from posture.store.conditional_writes import build_put
@@ -42,9 +42,9 @@ class TransactionPart:
     parts: int
     commit: str
     transitions: tuple[Transition, ...]
-    findings: tuple[Item, ...]
+    findings: tuple[EncodedItem, ...]
     vacated: tuple[Item, ...]
-    rows: tuple[Item, ...]
+    rows: tuple[EncodedItem, ...]
     chain: Chain
 
     @property
@@ -106,8 +106,9 @@ def _chunks(steps: Iterable[TransitionItems]) -> Iterator[Sequence[TransitionIte
     chunk: list[TransitionItems] = []
     writes = size = 0
     for items in steps:
+        row = items.row.to_json().encode()  # has more bytes than DynamoDB counts
         # A finding's item has what its row has, and little of its own.
-        more, weight = (3 if items.vacated else 2), 2 * _size(items.row) + OWN_BYTES
+        more, weight = (3 if items.vacated else 2), 2 * len(row) + OWN_BYTES
         if chunk and (writes + more > MAX_WRITES or size + weight > MAX_BYTES):
             yield chunk
             chunk, writes, size = [], 0, 0
@@ -116,8 +117,3 @@ def _chunks(steps: Iterable[TransitionItems]) -> Iterator[Sequence[TransitionIte
         size += weight
     if chunk:
         yield chunk
-
-
-def _size(item: Item) -> int:
-    """Return the bytes of the item on the wire, which are more than DynamoDB counts."""
-    return len(json.dumps(item, ensure_ascii=False).encode())

@@ -11,6 +11,7 @@ from posture.errors import ConflictError, WaiverError
 from posture.model.instant import format_iso, parse_iso
 from posture.model.rule_ids import current_rule_id
 from posture.model.waiver import Waiver, identify_person
+from posture.runtime.encoded_item import EncodedItem
 from posture.store.attribute_values import StoredItem, deserialize, require_text, serialize
 from posture.store.conditional_writes import ConditionFailedError, build_put, transact
 from posture.store.hash_chain import WAIVERS, Chain, append_to_chain, parse_chain
@@ -113,7 +114,7 @@ class WaiverTable(StoredTable):
             "by": by,
             "observed_at": format_iso(at),
         }
-        row, after = append_to_chain(serialize({**attributes, **about}), chain)
+        row, after = append_to_chain(EncodedItem(serialize({**attributes, **about})), chain)
         condition, values = "attribute_not_exists(#name)", {}
         if before:
             condition = "#approved_by = :approved AND #revoked_by = :revoked"

@@ -165,11 +165,18 @@ def _subtract(these: tuple[Span, ...], those: tuple[Span, ...]) -> Iterable[Span
     """Return what of the first set is not in the second."""
     if len(those) < len(these):
         return _intersect(these, tuple(_complement(those)))
-    return (
-        span
-        for first, last in these
-        for span in _intersect(tuple(_complement(_overlap(those, first, last))), ((first, last),))
-    )
+    return (part for span in these for part in _cut(span, _overlap(those, *span)))
+
+
+def _cut(span: Span, gone: Iterable[Span]) -> Iterator[Span]:
+    """Yield what is left of a span without those that overlap it."""
+    start, end = span
+    for first, last in gone:
+        if start < first:
+            yield start, first - 1
+        start = last + 1
+    if start <= end:
+        yield start, end
 
 
 def _overlap(spans: tuple[Span, ...], first: int, last: int) -> tuple[Span, ...]:

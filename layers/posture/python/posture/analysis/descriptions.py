@@ -20,11 +20,12 @@ def describe_paths(paths: Iterable[Path], *, exact: bool) -> str:
         paths: The paths of a service's addresses.
         exact: Whether the paths' addresses are the service's own, so that they are named.
     """
-    listed = sorted(paths, key=lambda path: path.addresses.size)
-    if not listed:
+    found = tuple(paths)
+    if not found:
         return "the service has no addresses of the subnet's IP versions"
-    if len(listed) == 1:
-        return f"all traffic {describe_path(listed[0])}"
+    if len(found) == 1:
+        return f"all traffic {describe_path(found[0])}"
+    listed = sorted(found, key=lambda path: path.addresses.size)
     if not exact:
         possible = " or ".join(dict.fromkeys(map(describe_path, listed)))
         return f"depending on the service's public addresses, traffic {possible}"

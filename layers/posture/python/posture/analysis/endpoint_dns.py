@@ -21,8 +21,11 @@ def list_other_servers(vpc: Vpc) -> tuple[str, ...]:
     The Resolver's addresses are the base of the primary IPv4 block plus two, and two link-local
     ones.
     """
-    own = RESOLVER_ADDRESSES | {str(each[2]) for each in vpc.cidrs[:1]}
-    return tuple(each for each in vpc.dns_servers or () if each not in own)
+    others = tuple(each for each in vpc.dns_servers or () if each not in RESOLVER_ADDRESSES)
+    if not others:
+        return ()
+    own = {str(each[2]) for each in vpc.cidrs[:1]}
+    return tuple(each for each in others if each not in own)
 
 
 def resolves_outside_only(endpoint: Endpoint, service: Service) -> bool:

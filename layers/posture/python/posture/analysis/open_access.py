@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.analysis.gates import HTTPS
@@ -76,41 +77,52 @@ def find_open_rules(
 
 
 class _Inbound:
-    """The rules of groups that allow addresses, and the peers of each by its number."""
+    """The rules of groups that allow addresses, and the peers of each by its number.
+
+    Most groups do not come near to allowing every address, so that their peers are not needed.
+    """
 
     def __init__(
         self, groups: Iterable[SecurityGroup], prefix_lists: Mapping[str, PrefixList]
     ) -> None:
         self._rules: list[InboundRule] = []
-        self._peers: list[_Peers] = []
+        self._sources: list[Network | str] = []  # of each rule
+        self._blocks: dict[Network | str, tuple[Network, ...]] = {}
         self.unread: list[InboundRule] = []
-        by_source: dict[Network | str, _Peers] = {}
         for group in groups:
             for rule in group.ingress:
                 source = rule.cidr or rule.prefix_list_id or ""
                 if rule.group is not None:
                     continue
-                if source not in by_source and (blocks := _list_blocks(rule, prefix_lists)):
-                    by_source[source] = _Peers.of(blocks)
+                if source not in self._blocks and (blocks := _list_blocks(rule, prefix_lists)):
+                    self._blocks[source] = blocks
                 inbound = InboundRule(group.id, rule)
-                if source in by_source:
+                if source in self._blocks:
                     self._rules.append(inbound)
-                    self._peers.append(by_source[source])
+                    self._sources.append(source)
                 elif _list_blocks(rule, prefix_lists) is None:
                     self.unread.append(inbound)
-        self._carried = {
+
+    @cached_property
+    def _peers(self) -> list[_Peers]:
+        known = {source: _Peers.of(blocks) for source, blocks in self._blocks.items()}
+        return [known[each] for each in self._sources]
+
+    @cached_property
+    def _carried(self) -> Mapping[int, tuple[str, ...]]:
+        """The protocols that each rule allows, by its number, if it allows any."""
+        return {
             number: protocols
             for number, each in enumerate(self._rules)
             if (protocols := _list_transports(each.rule))
         }
-        self._may_be_open = _may_cover(block for it in by_source.values() for block in it.blocks)
 
     def list_open(self) -> Iterator[OpenAccess]:
         """List open ports, each without the rules of those before; 443, then the others ascending.
 
         Access can only begin at a port where a rule begins.
         """
-        if not self._may_be_open:
+        if not _may_cover(block for blocks in self._blocks.values() for block in blocks):
             return
         gone: set[int] = set()
         for protocol in TRANSPORTS:

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html#gatewa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
 
 from posture.analysis.addresses import IPV4, IPV6, NAT64, NOTHING, TO_NAT64, AddressSet
@@ -40,9 +40,9 @@ KINDS = {kind: PathKind[kind.name] for kind in TargetKind if kind.name in PathKi
     TargetKind.NETWORK_INTERFACE: PathKind.APPLIANCE,
 }
 
-# The id of a route table, what is sent, the gateway service it is sent to (None for any addresses),
-# and how the subnet blocks public access.
-_Traffic = tuple[str, AddressSet, str | None, str]
+# The id of a route table, what decides which addresses are sent, the gateway service they are of
+# (None for any addresses), and how the subnet blocks public access.
+_Traffic = tuple[str, Hashable, str | None, str]
 
 
 class PathFinder:
@@ -57,7 +57,7 @@ class PathFinder:
         )
         self._addresses: dict[str, AddressSet | None] = {}
         self._tables: dict[str, RouteTable | None] = {}
-        self._translated: dict[tuple[str, bool], AddressSet] = {}
+        self._translated: dict[str, AddressSet] = {}
         self._routers = dict(former.list_routers(snapshot)) if former else {}
         self._found: dict[tuple[str, str], tuple[Path, ...] | None] = {}
         self._paths: dict[_Traffic, tuple[Path, ...]] = {}
@@ -87,18 +87,16 @@ class PathFinder:
         table, addresses = self.find_table(subnet), self._find_addresses(service)
         if table is None or addresses is None:
             return None
-        sendable = find_sendable_addresses(subnet)
         name = service.name if EndpointType.GATEWAY in service.types else ""
-        translated = self._find_translated(subnet, table)
 
         def divide() -> Iterator[Path]:
-            sent = addresses & sendable
-            if translated:
+            sent = addresses & find_sendable_addresses(subnet)
+            if translated := self._find_translated(subnet, table):
                 sent |= (addresses & IPV4).shift(TO_NAT64) & translated
             return self._divide(self.prepare_router(table), sent, name, self._start_trail(subnet))
 
-        traffic = table.id, sendable | translated, name, subnet.block_public_access
-        return self._share(traffic, divide)
+        versions = bool(subnet.cidr), bool(subnet.ipv6_cidrs), may_use_nat64(subnet)
+        return self._share((table.id, versions, name, subnet.block_public_access), divide)
 
     def _share(self, traffic: _Traffic, divide: Callable[[], Iterator[Path]]) -> tuple[Path, ...]:
         """Return the paths of traffic, which subnets share; those before a change if they hold."""
@@ -110,11 +108,12 @@ class PathFinder:
         return self._paths[traffic]
 
     def _find_translated(self, subnet: Subnet, table: RouteTable) -> AddressSet:
-        key = table.id, may_use_nat64(subnet)
-        if key not in self._translated:
+        if not may_use_nat64(subnet):
+            return NOTHING
+        if table.id not in self._translated:
             lists = self._snapshot.prefix_lists
-            self._translated[key] = find_nat64_routes(table, lists) if key[1] else NOTHING
-        return self._translated[key]
+            self._translated[table.id] = find_nat64_routes(table, lists)
+        return self._translated[table.id]
 
     def _find_addresses(self, service: Service) -> AddressSet | None:
         name = service.name if EndpointType.GATEWAY in service.types else ""

@@ -289,6 +289,8 @@ def _is_local(route: Route) -> bool:
 
 def _select_candidates(routes: Sequence[Route]) -> tuple[Route, ...]:
     """Return the candidates: of several routes to one target one, if possible not propagated."""
+    if len(routes) == 1:
+        return tuple(routes)
     targets = {(route.target, route.blackhole) for route in routes}
     return tuple(routes) if len(targets) > 1 else (min(routes, key=_is_propagated),)
 

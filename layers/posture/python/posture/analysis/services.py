@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-supp
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from posture.analysis.region_offers import (
     get_region_offers,
@@ -89,6 +90,7 @@ def list_covered_services(snapshot: Snapshot, required: Iterable[str] = ()) -> t
     return tuple(service for _, service in sorted(found.items()))
 
 
+@lru_cache(maxsize=1024)
 def list_ports(service_name: str) -> tuple[int, ...]:
     """List the ports that a service answers on; none if they are not known.
 

@@ -65,6 +65,18 @@ class SubnetBypasses:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sender:
+    """What a subnet has in common with others whose traffic takes the same paths past the same ACL.
+
+    Subnets with one route table share the paths themselves. `concerns` are the ids of the resources
+    that decide the paths of this subnet.
+    """
+
+    key: tuple[Hashable, ...]
+    concerns: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Sent:
     """Traffic to one service: all its paths, if known, and those that the ACL does not stop."""
 
@@ -88,23 +100,18 @@ def find_bypasses(
         endpoints: The working gateway endpoints of the VPC.
         is_bypass: Decides which paths the traffic must not take; the same function each time.
     """
-    key = vpc.remember(("alike", subnet.id), partial(_find_key, vpc, subnet))
-    work = partial(_find_bypasses, vpc, subnet, key, endpoints, is_bypass)
-    found = vpc.remember(("bypasses", is_bypass, key), work)
-    concerns = vpc.remember(("paths", subnet.id), partial(_find_concerns, vpc, subnet))
-    concerns |= {each.id for of_one in endpoints.values() for each in of_one}
+    sender = vpc.remember(("sender", subnet.id), partial(_find_sender, vpc, subnet))
+    work = partial(_find_bypasses, vpc, subnet, sender.key, endpoints, is_bypass)
+    found = vpc.remember(("bypasses", is_bypass, sender.key), work)
+    concerns = sender.concerns.union(each.id for of_one in endpoints.values() for each in of_one)
     return SubnetBypasses(found.bypasses, found.unknown, concerns, found.why)
 
 
-def _find_key(vpc: VpcContext, subnet: Subnet) -> tuple[Hashable, ...]:
-    """Find what subnets have in common whose traffic takes the same paths past the same ACL.
-
-    Subnets with one route table share the paths themselves.
-    """
+def _find_sender(vpc: VpcContext, subnet: Subnet) -> _Sender:
     acl = vpc.analysis.reachability.find_acl(subnet.id)
     paths = [vpc.paths[subnet.id, service.name] for service in vpc.gateway_services]
     gates = subnet.id if acl is None or None in paths else acl.id
-    return gates, *map(id, paths)
+    return _Sender((gates, *map(id, paths)), _find_concerns(vpc, subnet))
 
 
 def _find_bypasses(
@@ -131,8 +138,9 @@ def _find_bypasses(
         elif found:
             whole = all(path in found for path in sent.every)
             bypasses.append(Bypass(service, found, endpoints.get(service.name, ()), whole))
-        unknown += [path_evidence(service, path) for path in sent.paths if path.is_unknown]
-        reasons += [end.why for path in sent.paths for end in path.ends if end.kind in UNKNOWN_ENDS]
+        hidden = [path for path in sent.paths if path.is_unknown]
+        unknown += [path_evidence(service, path) for path in hidden]
+        reasons += [end.why for path in hidden for end in path.ends if end.kind in UNKNOWN_ENDS]
     return _Found(tuple(bypasses), tuple(unknown), next(iter(reasons), ""))
 
 

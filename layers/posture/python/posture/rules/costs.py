@@ -14,7 +14,7 @@ from posture.analysis.region_offers import find_service_addresses
 from posture.analysis.services import get_service
 from posture.edits.edit import Edit
 from posture.edits.operations.endpoints import DnsOptions, ModifyVpcEndpoint
-from posture.model.network import Endpoint, EndpointType, Facet
+from posture.model.network import Endpoint, EndpointType, Facet, TargetKind
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.bypasses import find_bypasses
@@ -111,6 +111,8 @@ def _find_uses(vpc: VpcContext) -> tuple[dict[str, _Use], tuple[Evidence, ...]]:
     """Find which NAT gateway processes S3 or DynamoDB traffic, and what is not known about it."""
     used = {nat_id: _Use() for nat_id in vpc.snapshot.nat_gateways}
     unknown: dict[str, Evidence] = {}
+    if not used and not _routes_to_nat_gateway(vpc):
+        return used, ()
     for subnet in vpc.subnets:
         found = find_bypasses(vpc, subnet, {}, _passes_nat_gateway)
         unknown |= {fact.text: fact for fact in found.unknown}
@@ -121,6 +123,11 @@ def _find_uses(vpc: VpcContext) -> tuple[dict[str, _Use], tuple[Evidence, ...]]:
                     use.paths.setdefault(bypass.service.name, []).append(path)
                     use.subnets.add(subnet.id)
     return used, tuple(unknown.values())
+
+
+def _routes_to_nat_gateway(vpc: VpcContext) -> bool:
+    tables = vpc.snapshot.route_tables.values()
+    return any(it.target.kind is TargetKind.NAT_GATEWAY for table in tables for it in table.routes)
 
 
 def _passes_nat_gateway(path: Path) -> bool:

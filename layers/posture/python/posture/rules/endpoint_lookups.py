@@ -24,18 +24,25 @@ EndpointsByService = Mapping[str, tuple[Endpoint, ...]]
 
 def find_gateway_endpoints(vpc: VpcContext) -> EndpointsByService:
     """Return the working gateway endpoints by service name."""
-    found: dict[str, tuple[Endpoint, ...]] = {}
-    for endpoint in vpc.endpoints_of(EndpointType.GATEWAY):
-        if endpoint.state in WORKING:
-            name = endpoint.service_name
-            found[name] = (*found.get(name, ()), endpoint)
-    return found
+
+    def find() -> EndpointsByService:
+        found: dict[str, tuple[Endpoint, ...]] = {}
+        for endpoint in vpc.endpoints_of(EndpointType.GATEWAY):
+            if endpoint.state in WORKING:
+                name = endpoint.service_name
+                found[name] = (*found.get(name, ()), endpoint)
+        return found
+
+    return vpc.remember(("gateway endpoints",), find)
 
 
 def find_interface_endpoints(vpc: VpcContext) -> tuple[Endpoint, ...]:
     """Return the working endpoints that are network interfaces with security groups in subnets."""
-    found = vpc.endpoints_of(*GROUPED)
-    return tuple(each for each in found if each.state in WORKING)
+
+    def find() -> tuple[Endpoint, ...]:
+        return tuple(each for each in vpc.endpoints_of(*GROUPED) if each.state in WORKING)
+
+    return vpc.remember(("interface endpoints",), find)
 
 
 def list_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[list[SecurityGroup], list[str]]:

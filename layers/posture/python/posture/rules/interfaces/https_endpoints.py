@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.gates import RETURNING, Obstacle
@@ -23,11 +23,14 @@ NEEDED = frozenset(
 )
 
 
-def find_https_endpoints(vpc: VpcContext) -> Iterator[Endpoint]:
-    """Yield the working interface endpoints whose service's port is known, 443 for almost all."""
-    for endpoint in vpc.endpoints_of(EndpointType.INTERFACE):
-        if endpoint.state in WORKING and find_port(endpoint):
-            yield endpoint
+def find_https_endpoints(vpc: VpcContext) -> tuple[Endpoint, ...]:
+    """Return the working interface endpoints whose service's port is known, 443 for almost all."""
+
+    def find() -> tuple[Endpoint, ...]:
+        found = vpc.endpoints_of(EndpointType.INTERFACE)
+        return tuple(each for each in found if each.state in WORKING and find_port(each))
+
+    return vpc.remember(("https endpoints",), find)
 
 
 def find_request_obstacles(reach: Reach) -> list[Obstacle]:

@@ -126,11 +126,11 @@ def _check_gateways(
 ) -> None:
     for service in vpc.gateway_services:
         cell = vpc.analysis.evaluate_cell(subnet, service)
+        stops = [each for each in cell.obstacles if each.gate in gates]
         paths = [path for path in cell.paths or () if path.kind is PathKind.GATEWAY_ENDPOINT]
-        if not paths:
+        if not stops or not paths:
             continue  # what the ACL stops would not reach an endpoint
         private = AddressSet.union(path.addresses for path in paths)
-        stops = [each for each in cell.obstacles if each.gate in gates]
         partly = not AddressSet.union(each.addresses for each in stops) >= private
         for each in stops:
             text = describe_acl_obstacle(each, private)

@@ -287,3 +287,14 @@ def test_a_modified_attribute_survives_an_evaluation_that_used_the_stored_ones()
     nothing: Besides = ("DescribeNetworkInterfaces", [])
     story.race(name="flip the group", back=True, at=nothing[0], meanwhile=nothing)
     story.teardown()
+
+
+def test_a_denied_read_of_entries_is_not_kept_for_other_changes() -> None:
+    """A story that random search found: what all VPCs share was read once an hour, denied or not."""
+    story = Monitoring()
+    story.deploy(sweep=False, most=2, many=0)
+    story.change(name="disassociate the table", arrives=True)
+    story.trouble(
+        name="tag the group", strikes={"GetManagedPrefixListEntries": Fault.DENIED}, notifying={}
+    )
+    story.teardown()

@@ -23,6 +23,8 @@ from posture.model.scope import Region, Scope
 from posture.store.resource_ids import collect_resource_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sample_network import SampleNetwork
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -47,14 +49,18 @@ def collect_region(network: SampleNetwork, cache: DnsCache | None = None) -> Reg
     return snapshot
 
 
-def fail_operation(network: SampleNetwork, operation: str, code: str, status: int = 403) -> None:
-    """Make EC2 answer an operation with an error."""
+def fail_operation(
+    network: SampleNetwork, operation: str, code: str, status: int = 403
+) -> Callable[[], None]:
+    """Make EC2 answer an operation with an error; return what ends that."""
 
     def answer(**_: Any) -> None:
         metadata: Any = {"HTTPStatusCode": status}
         raise ClientError({"Error": {"Code": code}, "ResponseMetadata": metadata}, operation)
 
-    network.ec2.meta.events.register(f"provide-client-params.ec2.{operation}", answer)
+    events, name = network.ec2.meta.events, f"provide-client-params.ec2.{operation}"
+    events.register(name, answer)
+    return lambda: events.unregister(name, answer)
 
 
 def test_a_snapshot_holds_every_resource_of_the_vpc(network: SampleNetwork) -> None:
@@ -363,6 +369,17 @@ def test_the_catalogue_is_read_once_an_hour(network: SampleNetwork) -> None:
     clock[0] = NOW + timedelta(minutes=60)
     known.read()
     assert len(calls) == 2 * first
+
+
+def test_a_catalogue_whose_entries_are_denied_is_read_again(network: SampleNetwork) -> None:
+    """It says why, and is complete once they can be read."""
+    known = RegionCatalogueCache(network.ec2, lambda: NOW)
+    allow = fail_operation(network, "GetManagedPrefixListEntries", "UnauthorizedOperation")
+    denied = known.read()
+    assert denied.unreadable.keys() == {Facet.PREFIX_LISTS}
+    assert any(each.cidrs is None for each in denied.prefix_lists.values())
+    allow()
+    assert not known.read().unreadable
 
 
 def test_s3_is_one_service_with_both_types(network: SampleNetwork) -> None:

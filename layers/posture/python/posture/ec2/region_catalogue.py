@@ -97,16 +97,20 @@ def read_catalogue(ec2: EC2Client) -> RegionCatalogue:
     services = describe(ec2, SERVICES)
     lists = describe(ec2, AWS_PREFIX_LISTS)
     by_name = merge_services(services.items)
+    empty = find_empty_lists(lists.items, by_name)
+    entries = read_entries(ec2, empty)
     reasons = {
         Facet.SERVICES: services.why_incomplete(""),
         Facet.AWS_PREFIX_LISTS: lists.why_incomplete(""),
+        Facet.PREFIX_LISTS: next((it.unreadable for it in entries.values() if it.unreadable), None),
+    }
+    completed = {
+        list_id: replace(empty[list_id], cidrs=get_blocks(reading) or None)
+        for list_id, reading in entries.items()
     }
     return RegionCatalogue(
         services=by_name,
-        prefix_lists={
-            **{each.id: each for each in lists.items},
-            **complete_gateway_lists(ec2, lists.items, by_name),
-        },
+        prefix_lists={**{each.id: each for each in lists.items}, **completed},
         unreadable={facet: reason for facet, reason in reasons.items() if reason},
     )
 
@@ -132,23 +136,19 @@ def _merge(one: Service, other: Service) -> Service:
     )
 
 
-def complete_gateway_lists(
-    ec2: EC2Client, lists: Iterable[PrefixList], services: Mapping[str, Service]
+def find_empty_lists(
+    lists: Iterable[PrefixList], services: Mapping[str, Service]
 ) -> dict[str, PrefixList]:
-    """Read the entries of gateway services' prefix lists that came without entries.
+    """Find the prefix lists of gateway services that came without entries, by id.
 
     On AWS DescribePrefixLists returns the entries; an emulator may not. A list has the name of its
     gateway service, with `ipv6.` before the short name if it holds IPv6 blocks:
     https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html
     """
-    empty = {
+    return {
         each.id: each
         for each in lists
         if each.cidrs is None
         and (service := services.get(each.name.replace(".ipv6.", "."))) is not None
         and EndpointType.GATEWAY in service.types
-    }
-    return {
-        list_id: replace(empty[list_id], cidrs=get_blocks(reading) or None)
-        for list_id, reading in read_entries(ec2, empty).items()
     }

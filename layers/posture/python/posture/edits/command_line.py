@@ -208,7 +208,6 @@ class _Options:
     def __init__(self, words: Sequence[tuple[Word, str]]) -> None:
         self._found: dict[str, list[str]] = {}
         self._names: list[tuple[Word, str]] = []
-        self._last = words[-1][0] if words else None
         name = ""
         complete = True  # the last option takes no further values
         for word, text in words:
@@ -233,6 +232,9 @@ class _Options:
         """Return the service and operation, and where they are."""
         names = self._names
         service = names[0][1] if names else ""
+        operation = names[1][1] if len(names) > 1 else ""
+        if (service, operation) in COMMANDS:
+            return names[1][0], (service, operation)
         if service not in SERVICE_NAMES:
             at = f"{names[0][0].place}: {service}: " if names else ""
             expected = f"{', '.join(SERVICE_NAMES[:-1])} or {SERVICE_NAMES[-1]}"
@@ -243,15 +245,12 @@ class _Options:
                 f"{names[0][0].place}: expected an operation after {service}, such as "
                 f"{'delete-route' if service == 'ec2' else known[0]}"
             )
-        word, operation = names[1]
-        if operation not in known:
-            near = get_close_matches(operation, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]}?" if near else f"For example {known[0]}."
-            raise MalformedRequestError(
-                f"{word.place}: {operation}: expected an operation that changes the network of a "
-                f"VPC or its endpoints. {hint}"
-            )
-        return word, (service, operation)
+        near = get_close_matches(operation, known, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]}?" if near else f"For example {known[0]}."
+        raise MalformedRequestError(
+            f"{names[1][0].place}: {operation}: expected an operation that changes the network of "
+            f"a VPC or its endpoints. {hint}"
+        )
 
 
 def _complete(kind: Any, name: str) -> str:

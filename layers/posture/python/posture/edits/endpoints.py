@@ -303,6 +303,8 @@ def _assume_address_type(draft: Draft, endpoint: Endpoint) -> None:
 
 def _add_tables(draft: Draft, endpoint: Endpoint, table_ids: Sequence[str]) -> Endpoint:
     """Associate a gateway endpoint with route tables, each of which gets a route to it."""
+    if not table_ids:
+        return endpoint
     for table_id in table_ids:
         for listed in _list_prefix_lists(draft, endpoint):
             table = draft.get_route_table(table_id)
@@ -319,6 +321,8 @@ def _add_tables(draft: Draft, endpoint: Endpoint, table_ids: Sequence[str]) -> E
 
 
 def _remove_tables(draft: Draft, endpoint: Endpoint, table_ids: Sequence[str]) -> Endpoint:
+    if not table_ids:
+        return endpoint
     for table_id in table_ids:
         if table := draft.route_tables.get(table_id):
             own = (each for each in table.routes if each.target.id != endpoint.id)

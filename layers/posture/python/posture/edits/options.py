@@ -113,6 +113,8 @@ def convert(hint: Any, value: Any) -> Any:
 
     A text of another form is left as it is, for `parse_request` to refuse.
     """
+    if hint is str:
+        return value
     if hint is SecurityGroupRule:
         return _convert_permission(value)
     if get_origin(hint) is tuple:

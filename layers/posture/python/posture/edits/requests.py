@@ -6,9 +6,9 @@ The fields of the edit's class say which parameters the operation has and what t
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
@@ -121,18 +121,26 @@ def _unwrap(value: Any, member: str, place: str) -> Any:
 
 def _read(hint: Any, value: Any, place: str) -> Any:
     """Read a value of the type that a field has."""
+    return _choose_reader(hint)(value, place)
+
+
+@cache
+def _choose_reader(hint: Any) -> Callable[[Any, str], Any]:
+    """Choose what reads the values of a type, at their place."""
     choices = (hint,)
     if get_origin(hint) in {types.UnionType, Union}:
         choices = tuple(each for each in get_args(hint) if each is not type(None))
     kind = choices[0]
     if get_origin(kind) is tuple:
-        return _read_list(get_args(kind)[0], value, place)
+        return partial(_read_list, get_args(kind)[0])
     if kind in NETWORK_TYPES or kind in ADDRESS_TYPES:
-        return _read_address(choices, value, place)
+        return partial(_read_address, choices)
     if kind is EndpointType:
-        return _read_endpoint_type(value, place)
-    if is_dataclass(kind):
-        return _read_structure(kind, value, place)
+        return _read_endpoint_type
+    return partial(_read_structure if is_dataclass(kind) else _read_plain, kind)
+
+
+def _read_plain(kind: type, value: Any, place: str) -> Any:
     if type(value) is not kind or value == "":
         raise MalformedRequestError(f"{place}: expected {EXPECTED[kind]}, not {value!r}")
     return value

@@ -22,6 +22,8 @@ OPERATORS = "&|<>()"
 ASSIGNMENT = re.compile(r'([A-Za-z_]\w*)=("?)\$\(')
 # Characters that mean nothing but themselves.
 PLAIN = re.compile(r"[^\s;&|<>()'\"\\$`]+")
+# Most words of a call have no others, and blanks on both sides.
+PLAIN_WORD = re.compile(rf"[{BLANK}]*((?!#){PLAIN.pattern})(?=[{BLANK}]|\Z)")
 PLAIN_IN_DOUBLE_QUOTES = re.compile(r'[^"\\$`]+')
 VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 ESCAPABLE_IN_DOUBLE_QUOTES = '$`"\\'
@@ -36,16 +38,16 @@ class ShellVariable:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word without its quotes, and the line and column where it begins, from 1."""
+    """A word without its quotes, and where in the text of all calls it begins."""
 
     parts: tuple[str | ShellVariable, ...]
-    line: int
-    column: int
+    text: str
+    start: int
 
     @property
     def place(self) -> str:
-        """The position for an error."""
-        return f"line {self.line}, column {self.column}"
+        """The line and column of the word for an error, from 1."""
+        return _describe_place(self.text, self.start)
 
     def fill(self, variables: Mapping[str, str]) -> str:
         """Return the word with the values of its variables.
@@ -96,6 +98,8 @@ class _Splitter:
 
     def split(self) -> Iterator[ShellCall]:
         while self.position < len(self.text):
+            if self._read_plain_word():
+                continue
             character = self.text[self.position]
             if character in BLANK or self.text.startswith("\\\n", self.position):
                 self.position += 1 if character in BLANK else 2
@@ -115,6 +119,16 @@ class _Splitter:
         if self.joined:
             raise self._error(len(self.text), f"expected a command after {self.joined}")
         yield from self._end_call("")
+
+    def _read_plain_word(self) -> bool:
+        """Read a plain word after the first one of a call; return whether there is one."""
+        if not self.words or self.closed:
+            return False
+        found = PLAIN_WORD.match(self.text, self.position)
+        if found:
+            self.words.append(Word((found[1],), self.text, found.start(1)))
+            self.position = found.end()
+        return bool(found)
 
     def _read_part(self) -> None:
         """Read a word, or the beginning or end of an assignment."""
@@ -171,8 +185,7 @@ class _Splitter:
                     )
                 parts.append(character)
                 self.position += 1
-        line, column = self._locate(start)
-        return Word(tuple(parts), line, column)
+        return Word(tuple(parts), self.text, start)
 
     def _read_plain(self, pattern: re.Pattern[str]) -> str:
         """Read what means nothing but itself here; "" if there is none."""
@@ -231,10 +244,11 @@ class _Splitter:
             raise self._error(self.position, f"{at}: expected a value, which only a shell computes")
         return None
 
-    def _locate(self, position: int) -> tuple[int, int]:
-        before = self.text[:position]
-        return before.count("\n") + 1, position - before.rfind("\n")
-
     def _error(self, position: int, message: str) -> MalformedRequestError:
-        line, column = self._locate(position)
-        return MalformedRequestError(f"line {line}, column {column}: {message}")
+        return MalformedRequestError(f"{_describe_place(self.text, position)}: {message}")
+
+
+def _describe_place(text: str, position: int) -> str:
+    before = text[:position]
+    line, column = before.count(LINE_END) + 1, position - before.rfind(LINE_END)
+    return f"line {line}, column {column}"

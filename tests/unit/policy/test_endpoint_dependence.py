@@ -16,11 +16,13 @@ from posture.policy import (
     PolicyAnswer,
     PolicyCheck,
     Request,
+    Trust,
     decide_policy,
     decide_policy_text,
     decided_policy,
     parse_policy,
 )
+from posture.policy.endpoint_dependence import generalize_check
 from posture.policy.lints import lint_policy
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -72,6 +74,20 @@ def test_equal_policies_of_two_endpoints_are_decided_once(decisions: list[Policy
     text = policy()
     assert decide_policy_text(text, ONE).decision != decide_policy_text(text, OTHER).decision
     assert len(decisions) == 1
+
+
+def test_the_general_check_keeps_all_but_the_endpoint_and_the_time() -> None:
+    """Also what most checks leave out."""
+    endpoint = replace(ONE.endpoint, own_organization="o-1/r-1/ou-1/")
+    check = PolicyCheck(
+        endpoint, Trust(frozenset({OWN})), NOON, frozenset({"s3:*"}), ("ecr",), True
+    )
+    general = generalize_check(policy(), check)
+    assert general == replace(
+        check, now=None, endpoint=replace(endpoint, vpc_id=None, endpoint_id=None)
+    )
+    named = policy(Condition={"StringEquals": {"aws:sourceVpce": "vpce-1"}})
+    assert generalize_check(named, check) is check
 
 
 @pytest.mark.parametrize("case", [ONE, OTHER])

@@ -3,20 +3,32 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from network_builders import OWN_ONLY, S3, build_snapshot, eni, gateway, interface, subnet
 from network_strategies import snapshots
 from posture.analysis.coverage import PARTS
 from posture.model.baseline import Baseline
 from posture.model.network import Snapshot
 from posture.model.verdict import Verdict
-from posture.remedies.changed_rules import evaluate_changed
+from posture.remedies.changed_rules import POLICY_RULES, evaluate_changed, evaluate_policies
 from posture.remedies.effect import compare_contexts
-from posture.rules.contexts import VpcContext
+from posture.rules.contexts import VPC_POLICY_UNITS, VpcContext
+from posture.rules.endpoint_policy_context import EndpointPolicyContext
 from posture.rules.engine import evaluate_context
 
 BASELINE = Baseline(required_services=("kms", "s3"))
+ENDPOINTS = ("vpce-s3", "vpce-ddb", "vpce-kms", "vpce-kms2", "vpce-i3", "vpce-x")
+FULL = '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}'
+POLICIES = (OWN_ONLY, FULL, "{")
+TWO_ENDPOINTS = build_snapshot(
+    subnet("a"),
+    eni("a", "a", "10.0.0.10"),
+    interface("kms", network_interface_ids=("eni-a",), subnet_ids=("subnet-a",), policy=FULL),
+    gateway("s3", S3, policy=FULL),
+)
 
 
 @given(
@@ -54,6 +66,60 @@ def test_a_trial_answers_as_an_evaluation_from_scratch(
         (it.subnet_id, it.service, it.is_lost) for it in other_one.cells
     ]
     assert one.lost_routes == other_one.lost_routes
+
+
+@given(snapshots(), st.dictionaries(st.sampled_from(ENDPOINTS), st.sampled_from(POLICIES)))
+@settings(max_examples=60)
+def test_a_change_of_policies_answers_as_an_evaluation_from_scratch(
+    before: Snapshot, policies: dict[str, str]
+) -> None:
+    """Whatever the policies are, parsed or not, and whatever could not be read."""
+    known = evaluate_context(VpcContext(before, BASELINE))
+    after = _set_policies(before, policies)
+    former = VpcContext(before, BASELINE)
+    _, verdicts = evaluate_policies(former, after, VPC_POLICY_UNITS, known)
+    assert _list_advised(verdicts) == _list_advised(evaluate_context(VpcContext(after, BASELINE)))
+
+
+def test_a_change_of_a_policy_keeps_the_verdicts_on_the_others() -> None:
+    """Only the policies that it concerns are evaluated."""
+    before = TWO_ENDPOINTS
+    former = VpcContext(before, BASELINE)
+    known = evaluate_context(former)
+    after = _set_policies(before, {"vpce-kms": OWN_ONLY})
+    _, verdicts = evaluate_policies(former, after, VPC_POLICY_UNITS, known)
+    evaluated = {id(each) for each in verdicts} - {id(each) for each in known}
+    found = [each for each in verdicts if id(each) in evaluated]
+    assert {each.resource for each in found} == {"vpce-kms"}
+    assert {each.rule for each in found} == POLICY_RULES.keys()
+
+
+@pytest.mark.parametrize("fails", ["before", "after"])
+def test_a_rule_that_fails_on_a_policy_answers_for_the_whole_vpc(
+    fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So all policies are evaluated again when it fails no more, and none of its verdicts stays."""
+
+    def refuse(subject: EndpointPolicyContext) -> str:
+        if subject.endpoint.policy == OWN_ONLY:
+            raise RuntimeError
+        return subject.endpoint.id
+
+    monkeypatch.setattr(EndpointPolicyContext, "name", property(refuse))
+    fine, failing = TWO_ENDPOINTS, _set_policies(TWO_ENDPOINTS, {"vpce-kms": OWN_ONLY})
+    before, after = (failing, fine) if fails == "before" else (fine, failing)
+    former = VpcContext(before, BASELINE)
+    known = evaluate_context(former)
+    _, verdicts = evaluate_policies(former, after, VPC_POLICY_UNITS, known)
+    assert _list_advised(verdicts) == _list_advised(evaluate_context(VpcContext(after, BASELINE)))
+
+
+def _set_policies(snapshot: Snapshot, policies: dict[str, str]) -> Snapshot:
+    known = snapshot.endpoints
+    changed = {
+        name: replace(known[name], policy=policies[name]) for name in known & policies.keys()
+    }
+    return replace(snapshot, endpoints={**known, **changed})
 
 
 def _list_cells(vpc: VpcContext) -> list[tuple[object, ...]]:

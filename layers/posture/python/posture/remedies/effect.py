@@ -140,7 +140,11 @@ def compare_verdicts(
     """
     bad_before = select_worst(each for each in before if each.status not in GOOD)
     bad_after = select_worst(each for each in after if each.status not in GOOD)
-    kept = (VerdictChange(bad_before[key], bad_after[key]) for key in bad_before.keys() & bad_after)
+    kept = (
+        VerdictChange(was, now)
+        for key, now in bad_after.items()
+        if (was := bad_before.get(key)) is not None and was is not now
+    )
     return Effect(
         opened=_sort(bad_after[key] for key in bad_after.keys() - bad_before),
         resolved=_sort(bad_before[key] for key in bad_before.keys() - bad_after),

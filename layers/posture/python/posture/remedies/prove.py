@@ -9,8 +9,8 @@ workloads need, and no subnet loses a path. A command that is not proven is not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from posture.analysis.coverage import PARTS, find_same_parts
@@ -27,7 +27,7 @@ from posture.model.network import Snapshot
 from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Remediation, Verdict
 from posture.policy.decide import MAX_UNITS
-from posture.remedies.changed_rules import POLICY_RULES, evaluate_changed
+from posture.remedies.changed_rules import evaluate_changed, evaluate_policies
 from posture.remedies.descriptions import (
     describe_lost_cells,
     describe_lost_routes,
@@ -48,7 +48,7 @@ from posture.remedies.effect import (
 )
 from posture.remedies.policies import find_denials
 from posture.rules.contexts import EndpointServiceContext, VpcContext
-from posture.rules.engine import evaluate_context, evaluate_endpoint_service
+from posture.rules.engine import evaluate_endpoint_service
 from posture.rules.evidence import join_names
 from posture.rules.trial import build_trial, get_network
 
@@ -111,7 +111,7 @@ class _Trial:
     Attributes:
         proof: What it does, as it is reported.
         problem: Why its effect is not known, or why it is no remedy for any finding.
-        unresolved: The bad verdicts after it, by rule and resource.
+        verdicts: All verdicts after it.
     """
 
     subject: str = ""
@@ -119,7 +119,7 @@ class _Trial:
     problem: str = ""
     resolved: frozenset[VerdictKey] = frozenset()
     damage: tuple[_Damage, ...] = ()
-    unresolved: Mapping[VerdictKey, Verdict] = field(default_factory=dict)
+    verdicts: tuple[Verdict, ...] = ()
 
     def find_problem(self, verdict: Verdict) -> str:
         """Return why the command is not proven for a finding; "" if it is."""
@@ -129,7 +129,8 @@ class _Trial:
         problem = next((each.problem for each in self.damage if each.rank <= rank), "")
         if problem or key in self.resolved:
             return problem
-        return describe_unresolved(self.subject, self.unresolved.get(key))
+        bad = (it for it in self.verdicts if get_key(it) == key and it.status not in GOOD)
+        return describe_unresolved(self.subject, select_worst(bad).get(key))
 
 
 class Prover:
@@ -146,6 +147,7 @@ class Prover:
     ) -> None:
         self._context = context
         self._verdicts = tuple(verdicts)
+        self._bad = tuple(each for each in self._verdicts if each.status not in GOOD)
         self._left = limits
         self._trials: dict[str, _Trial] = {}
         self._proven: dict[str, Remediation] = {}
@@ -236,7 +238,7 @@ class Prover:
             problem,
             frozenset(map(get_key, effect.resolved)),
             tuple(_list_damage(effect, subject)),
-            select_worst(each for each in verdicts if each.status not in GOOD),
+            verdicts,
         )
 
     def _apply(self, edits: Sequence[Edit]) -> _Applied:
@@ -265,20 +267,20 @@ class Prover:
         assert isinstance(snapshot, EndpointServiceSnapshot)  # noqa: S101 - by its context
         verdicts = evaluate_endpoint_service(snapshot, before.baseline)
         self._pay(len(verdicts), 0)
-        return compare_verdicts(self._verdicts, verdicts), verdicts, ""
+        return compare_verdicts(self._bad, verdicts), verdicts, ""
 
     def _evaluate_vpc(
         self, before: VpcContext, snapshot: Snapshot, shared: SharedNetwork | None
     ) -> _Evaluated:
         units = min(before.policy_units, self._left.policy_units)
-        after = build_trial(before, snapshot, shared, units)
-        if after.shared is before.shared and find_same_parts(before.snapshot, snapshot) >= PARTS:
-            others = (each for each in self._verdicts if each.rule not in POLICY_RULES)
-            verdicts = (*others, *evaluate_context(after, POLICY_RULES.values()))
-            effect, work = compare_verdicts(self._verdicts, verdicts), 0
+        same_network = shared is get_network(before)
+        if same_network and find_same_parts(before.snapshot, snapshot) >= PARTS:
+            after, verdicts = evaluate_policies(before, snapshot, units, self._verdicts)
+            effect, work = compare_verdicts(self._bad, verdicts), 0
         else:
+            after = build_trial(before, snapshot, shared, units)
             verdicts = evaluate_changed(before, after, self._verdicts)
-            effect = compare_contexts(before, after, self._verdicts, verdicts)
+            effect = compare_contexts(before, after, self._bad, verdicts)
             cells = len(after.analysis.subnets) * len(after.coverage.services)
             work = cells + _count_work(before, after)
         denials = find_denials(before, after)

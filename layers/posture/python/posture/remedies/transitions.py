@@ -28,9 +28,8 @@ def prove_transitions(
         for each in listed
         if each.step is not Step.RESOLVED
     }
-    stated = {
-        _get_stored_key(each): each for each in select_worst(verdicts).values() if each.remediation
-    }
+    bad = (each for each in verdicts if each.remediation)
+    stated = {_get_stored_key(each): each for each in select_worst(bad).values()}
     proven = prover.prove_all(stated[key] for key in wanted & stated.keys())
     bounded = {
         _get_stored_key(each): bound_remediation(each.remediation) for each in proven.values()

@@ -63,6 +63,7 @@ class VpcContext:
     it `proposes`, a finding has the sentence of its rule as remediation, and no command is built.
     `shared` is the network that the organization's VPCs share; None where it is not read. `whole`
     is all of it where `shared` has only what the VPC depends on: remediations may need more.
+    `concerned` are the endpoints whose policies are evaluated, by id; None for all.
     """
 
     snapshot: Snapshot
@@ -72,6 +73,7 @@ class VpcContext:
     proposes: bool = True
     shared: SharedNetwork | None = None
     whole: SharedNetwork | None = None
+    concerned: frozenset[str] | None = None
 
     @property
     def is_trial(self) -> bool:
@@ -87,6 +89,18 @@ class VpcContext:
     def endpoints_of(self, *types: EndpointType) -> tuple[Endpoint, ...]:
         """Return the existing endpoints of these types, sorted by id."""
         return tuple(each for each in self.endpoints if each.type in types)
+
+    @cached_property
+    def named_endpoints(self) -> Mapping[str, tuple[Endpoint, ...]]:
+        """The gateway endpoints and those with private DNS by service name, sorted by id.
+
+        The default names of a service are meant to lead to them.
+        """
+        found: dict[str, tuple[Endpoint, ...]] = {}
+        for each in self.endpoints:
+            if each.private_dns or each.type is EndpointType.GATEWAY:
+                found[each.service_name] = (*found.get(each.service_name, ()), each)
+        return found
 
     @cached_property
     def subnets(self) -> tuple[Subnet, ...]:
@@ -235,6 +249,12 @@ class VpcContext:
         )
 
     @cached_property
+    def policy_endpoints(self) -> tuple[Endpoint, ...]:
+        """The endpoints whose policies are evaluated, sorted by id."""
+        known, concerned = self.endpoints_of(*TYPES_WITH_POLICY), self.concerned
+        return known if concerned is None else tuple(it for it in known if it.id in concerned)
+
+    @cached_property
     def policies(self) -> Mapping[str, DecidedPolicy | MalformedPolicyError]:
         """The decided policies by endpoint id, or why one cannot be parsed."""
         changed = {name: self._stated_policies[name] for name in self.changed_policies}
@@ -265,10 +285,31 @@ class VpcContext:
     @cached_property
     def _stated_policies(self) -> Mapping[str, tuple[str, PolicyCheck]]:
         """The text of each endpoint's policy and what it is checked against, by endpoint id."""
+        known = self._list_kept_policies()
         return {
-            each.id: (each.policy, self.build_policy_check(each))
+            each.id: known.get(each.id) or (each.policy, self.build_policy_check(each))
             for each in self.endpoints_of(*TYPES_WITH_POLICY)
             if each.policy is not None and supports_policy(self.snapshot, each) is not False
+        }
+
+    def _list_kept_policies(self) -> Mapping[str, tuple[str, PolicyCheck]]:
+        """List the policies, with their checks, of the endpoints that a change leaves as they are.
+
+        Checks also depend on the baseline, the time, and who uses the endpoints.
+        """
+        former = self.former
+        if (
+            former is None
+            or former.baseline is not self.baseline
+            or former.snapshot.observed_at != self.snapshot.observed_at
+            or former.users_of_endpoints != self.users_of_endpoints
+        ):
+            return {}
+        present, before = self.snapshot.endpoints, former.snapshot.endpoints
+        return {
+            name: stated
+            for name, stated in former._stated_policies.items()  # noqa: SLF001 - same class
+            if before[name] is present.get(name)
         }
 
     def build_policy_check(self, endpoint: Endpoint) -> PolicyCheck:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from posture.analysis.endpoint_contexts import TYPES_WITH_POLICY
 from posture.model.network import Endpoint, Facet
 from posture.model.verdict import Severity, Status
 from posture.policy import PolicyAnswer, QuestionResult
@@ -34,7 +33,7 @@ def _evaluate_each(evaluate: EvaluatePolicy, vpc: VpcContext) -> Iterator[RuleRe
     An answer depends on the decided policy, and on the gateway endpoint that names lead to instead.
     In a trial, one that the change does not concern has its former result.
     """
-    for endpoint in vpc.endpoints_of(*TYPES_WITH_POLICY):
+    for endpoint in vpc.policy_endpoints:
         other = find_gateway_instead(vpc.endpoints, endpoint)
         key = evaluate, endpoint.id, other.id if other else ""
         known = vpc.list_former_results(endpoint).get(key)
@@ -103,7 +102,7 @@ def _actions(subject: EndpointPolicyContext) -> RuleResult:
 
 
 def _well_formed(vpc: VpcContext) -> Iterator[RuleResult]:
-    for endpoint in vpc.endpoints_of(*TYPES_WITH_POLICY):
+    for endpoint in vpc.policy_endpoints:
         subject = _get_subject(vpc, endpoint)
         unread = subject.undecided
         if unread is None:

@@ -17,6 +17,7 @@ def build_trial(
     snapshot: Snapshot,
     network: SharedNetwork | None,
     policy_units: int = VPC_POLICY_UNITS,
+    concerned: frozenset[str] | None = None,
 ) -> VpcContext:
     """Build the context of a VPC after a change, to be evaluated as it is before.
 
@@ -25,9 +26,17 @@ def build_trial(
         snapshot: Its snapshot after the change.
         network: The network of `get_network` after the change.
         policy_units: The work that all its endpoint policies together may take.
+        concerned: The endpoints whose policies are evaluated, by id; None for all.
     """
     if before.whole is None or network is None:
-        return VpcContext(snapshot, before.baseline, policy_units, former=before, shared=network)
+        return VpcContext(
+            snapshot,
+            before.baseline,
+            policy_units,
+            former=before,
+            shared=network,
+            concerned=concerned,
+        )
     from posture.analysis.central.view import find_links, restrict_network  # noqa: PLC0415 - if it is read
 
     same = network is before.whole and find_links(snapshot) == find_links(before.snapshot)
@@ -38,4 +47,5 @@ def build_trial(
         former=before,
         shared=before.shared if same else restrict_network(network, snapshot),
         whole=network,
+        concerned=concerned,
     )

@@ -104,6 +104,40 @@ class EvaluatedScope:
         return SharedChange(used.changed_at, calls)
 
 
+class StoredSnapshots:
+    """The stored snapshots of a scope, each read once.
+
+    The finders know them instead of the recorder, which knows the finders: objects in a cycle, and
+    the VPC's context with them, would wait for Python's garbage collector.
+    """
+
+    def __init__(self, store: Store, scope: Scope) -> None:
+        self._store = store
+        self._scope = scope
+        self._loaded: dict[datetime, StoredSnapshot | None] = {}
+
+    def load(self, at: datetime) -> StoredSnapshot | None:
+        """Load the snapshot of a time; None where it is not stored.
+
+        One that cannot be read counts as missing: only causes need it.
+        """
+        if at not in self._loaded:
+            self._loaded[at] = None
+            try:
+                self._loaded[at] = self._store.snapshots.load(self._scope, at)
+            except CorruptItemError:
+                logger.exception("stored snapshot not read", extra={"scope": str(self._scope)})
+        return self._loaded[at]
+
+    def get_loaded(self, at: datetime) -> StoredSnapshot | None:
+        """Return the snapshot of a time if it has been read."""
+        return self._loaded.get(at)
+
+    def forget(self) -> None:
+        """Forget what was read."""
+        self._loaded.clear()
+
+
 class Recorder:
     """Names the causes of one evaluation's transitions, and says what is stored for later ones.
 
@@ -117,7 +151,7 @@ class Recorder:
         self._finder: CauseFinder | None = None
         self._amended: Amendments | None = None
         self._is_new = False  # whether the snapshot was evaluated, not only what was unsettled
-        self._loaded: dict[datetime, StoredSnapshot | None] = {}
+        self._snapshots = StoredSnapshots(store, evaluated.scope)
         self._followed: dict[bool, tuple[StoredSnapshot, Followed] | None] = {}
         self._revision: int | None = None
 
@@ -167,7 +201,7 @@ class Recorder:
         revision = state.record.revision if state.record else None
         if revision != self._revision:
             self._revision, self._finder, self._amended = revision, None, None
-            self._loaded.clear()
+            self._snapshots.forget()
             self._followed.clear()
 
     def _drop_waived(self, steps: Sequence[Transition]) -> tuple[Transition, ...]:
@@ -204,7 +238,7 @@ class Recorder:
             unsettled = self._finder.unsettled
         previous = record.snapshot_at if record else None
         if previous == it.observed_at:  # the same snapshot, with other facts of the shared network
-            same = self.load(previous)
+            same = self._snapshots.load(previous)
             previous = same.previous if same else None
             later = same.changes if same else later
             unsettled = tuple(dict.fromkeys((*(same.unsettled if same else ()), *unsettled)))
@@ -249,12 +283,13 @@ class Recorder:
         if all(each.request is None for each in it.changes):
             return None
         if is_new not in self._followed:
-            latest = self.load(record.snapshot_at)
+            latest = self._snapshots.load(record.snapshot_at)
             self._followed[is_new] = None
             if latest:
                 from posture.evaluation.transient_finder import TransientFinder  # noqa: PLC0415
 
-                found = TransientFinder(it, self.load).find(state, latest, is_new=is_new)
+                finder = TransientFinder(it, self._snapshots.load)
+                found = finder.find(state, latest, is_new=is_new)
                 steps = self._store.drop_recorded(it.scope, self._drop_waived(found.steps))
                 self._followed[is_new] = latest, replace(found, steps=steps)
         return self._followed[is_new]
@@ -273,27 +308,13 @@ class Recorder:
     def find_former_ids(self, state: ScopeState) -> frozenset[str] | None:
         """Find the ids that led to the scope in the stored snapshot, where that has been read."""
         at = state.record.snapshot_at if state.record else None
-        stored = self._loaded.get(at) if at else None
+        stored = self._snapshots.get_loaded(at) if at else None
         return find_resource_ids(stored.snapshot) if stored and stored.snapshot else None
-
-    def load(self, at: datetime) -> StoredSnapshot | None:
-        """Load a stored snapshot of the scope, once."""
-        if at not in self._loaded:
-            self._loaded[at] = load_snapshot(self._store, self._evaluated.scope, at)
-        return self._loaded[at]
 
     def _get_finder(self) -> CauseFinder:
         if self._finder is None:
             from posture.evaluation.cause_finder import CauseFinder  # noqa: PLC0415
 
-            self._finder = CauseFinder(self._store, self._baselines, self._evaluated, self.load)
+            load = self._snapshots.load
+            self._finder = CauseFinder(self._store, self._baselines, self._evaluated, load)
         return self._finder
-
-
-def load_snapshot(store: Store, scope: Scope, at: datetime) -> StoredSnapshot | None:
-    """Load a stored snapshot; one that cannot be read counts as missing: only causes need it."""
-    try:
-        return store.snapshots.load(scope, at)
-    except CorruptItemError:
-        logger.exception("stored snapshot not read", extra={"scope": str(scope)})
-        return None

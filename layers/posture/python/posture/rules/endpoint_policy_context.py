@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
+from weakref import proxy
 
 from posture.analysis.endpoint_contexts import supports_policy
 from posture.edits.format import format_sequence
 from posture.edits.operations.endpoints import ModifyVpcEndpoint
-from posture.lean_dataclass import dataclass
 from posture.model.network import Endpoint
 from posture.model.verdict import Evidence, Remediation, Status
 from posture.policy import (
@@ -40,12 +40,16 @@ def _is_rare(feature: str) -> bool:
     return feature not in COMMON
 
 
-@dataclass(frozen=True)
 class EndpointPolicyContext:
-    """An endpoint, its policy's verdict and the results that rules build from it."""
+    """An endpoint, its policy's verdict and the results that rules build from it.
 
-    vpc: VpcContext
-    endpoint: Endpoint
+    The context of its VPC, which remembers it, is to outlive it. In a cycle, both and all that
+    hangs off them would wait for Python's garbage collector.
+    """
+
+    def __init__(self, vpc: VpcContext, endpoint: Endpoint) -> None:
+        self.vpc: VpcContext = proxy(vpc)
+        self.endpoint = endpoint
 
     @cached_property
     def name(self) -> str:

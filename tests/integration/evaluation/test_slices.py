@@ -1,6 +1,7 @@
 """A region that is too large for one snapshot is swept slice by slice, within the deadline."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from posture.errors import SweepIncompleteError
 from posture.evaluation.account_sweep import sweep_accounts
 from posture.evaluation.region_sweep import RegionSweep
 from posture.evaluation.sweep_result import SweepResult
+from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
@@ -49,6 +51,24 @@ def vpcs(stage: Stage) -> set[str]:
 def subjects(result: SweepResult) -> list[str]:
     """Return the subjects that were evaluated."""
     return [each.scope.subject for each in result.results]
+
+
+def hide_vpc(stage: Stage) -> Callable[[], None]:
+    """Fail each request about the full VPC alone; return what ends that."""
+
+    def refuse(params: Any, **_: Any) -> None:
+        if stage.network.vpc in params["body"].values():
+            raise ClientError({"Error": {"Code": "RequestLimitExceeded"}}, "DescribeSubnets")
+
+    events, name = stage.network.ec2.meta.events, "before-call.ec2.DescribeSubnets"
+    events.register(name, refuse)
+    return lambda: events.unregister(name, refuse)
+
+
+def list_unknown(stage: Stage) -> list[Finding]:
+    """Return the full VPC's findings that could not be decided."""
+    stored = stage.store.load(stage.network.scope).findings.values()
+    return [each for each in stored if each.status is FindingStatus.UNKNOWN]
 
 
 def test_every_vpc_is_read_once_by_its_own_requests(stage: Stage) -> None:
@@ -96,17 +116,37 @@ def test_a_vpc_that_is_created_and_deleted_between_sweeps_leaves_no_trace(stage:
 
 def test_a_slice_that_cannot_be_read_fails_its_own_vpcs(stage: Stage) -> None:
     """The others are read and recorded, and the sweep does not pass for done."""
-
-    def refuse(params: Any, **_: Any) -> None:
-        if stage.network.vpc in params["body"].values():
-            raise ClientError({"Error": {"Code": "RequestLimitExceeded"}}, "DescribeSubnets")
-
-    stage.network.ec2.meta.events.register("before-call.ec2.DescribeSubnets", refuse)
+    hide_vpc(stage)
     result = stage.sweep()
     assert set(result.failed) == {stage.network.scope}
     assert set(subjects(result)) == vpcs(stage) - {stage.network.vpc}
     with pytest.raises(SweepIncompleteError, match=f"{stage.network.vpc}: .*RequestLimitExceeded"):
         result.require_complete()
+
+
+def test_a_vpc_that_was_not_read_for_a_day_is_unknown(stage: Stage) -> None:
+    """Its findings stay, beside one that says so for each rule; no change is missed by that."""
+    stage.sweep()
+    before = stage.findings()
+    stage.clock.time += timedelta(hours=23)
+    show = hide_vpc(stage)
+    assert stage.network.scope in stage.sweep().failed
+    assert not list_unknown(stage)
+    stage.clock.time += timedelta(hours=2)
+    assert stage.network.scope in stage.sweep().failed
+    assert stage.findings() == before
+    unknown = list_unknown(stage)
+    assert unknown
+    assert all("not read for a day: " in str(each.verdict.evidence) for each in unknown)
+    stage.clock.time += timedelta(hours=25)
+    assert stage.network.scope in stage.sweep().failed
+    assert list_unknown(stage) == unknown
+    show()
+    stage.clock.time += timedelta(hours=1)
+    stage.sweep().require_complete()
+    assert (list_unknown(stage), stage.findings()) == ([], before)
+    stage.clock.time += timedelta(hours=1)
+    assert stage.sweep().count_metrics()["ChangesWithoutEvent"] == 0
 
 
 def test_a_sweep_stops_in_time_to_report(stage: Stage) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ from posture.lifecycle.diff import is_bad
 from posture.lifecycle.snapshot_digest import is_same_day
 from posture.model.change import Change
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
-from posture.model.network import Facet, Snapshot
+from posture.model.network import Facet, Snapshot, Vpc
 from posture.model.region_access import RegionAccess
 from posture.model.scope import Region, Scope
 from posture.rules.contexts import VPC_POLICY_UNITS
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from posture.evaluation.shared_facts import SharedFacts
 
 MAX_FAILED_READS = 16  # of a slice; halving finds one of 200 VPCs that cannot be read in eight
+KEPT = timedelta(days=1)  # how long findings say what is so in a VPC that cannot be read
 WRITERS = 8  # scopes recorded at once; the connection pool holds ten DynamoDB calls
 
 logger = Logger()
@@ -153,7 +154,7 @@ class RegionSweep:
                     reason = next(iter(unread.values()))
                     lost, failed_regions[self.region] = {Facet.VPC: reason}, reason
                 failed |= self._record_access(evaluator, lost, access, listing.observed_at)
-            for part, vpcs in read.items():
+            for part, vpcs in (read | pass_.forget(unread)).items():
                 seen, unseen = pass_.observe_all(vpcs)
                 observed += seen
                 failed |= unseen
@@ -313,6 +314,29 @@ class _Pass:
                 else:
                     failed |= dict.fromkeys(map(self.scope, part), describe_error(error))
         return read, failed
+
+    def forget(self, failed: Mapping[Scope, str]) -> dict[tuple[str, ...], RegionSnapshot]:
+        """Build the snapshots of VPCs that could not be read for a day: nothing of them is known.
+
+        They are as in `read`, but of no ids, since nothing says which of them exist. Until then a
+        failed sweep says so, and the next one comes soon. A record whose time has not come yet does
+        not say when the VPC was read.
+        """
+        if not failed:
+            return {}
+        now = self.observer.now()
+        vpcs = {
+            scope.subject: Snapshot(
+                scope,
+                now,
+                Vpc(scope.subject, cidrs=()),
+                unreadable=dict.fromkeys(Facet, f"not read for a day: {reason}"),
+            )
+            for scope, reason in failed.items()
+            if (record := self.records.get(scope.subject))
+            and (record.is_ahead_of(self.latest) or record.observed_at < now - KEPT)
+        }
+        return {(): RegionSnapshot(self.observer.region, now, vpcs)}
 
     def observe(
         self,

@@ -67,7 +67,7 @@ class SweepResult:
         """Count the sweep's metrics, by name."""
         done = [each.outcome for each in self.results]
         return {
-            "ScopesSwept": len(done) + len(self.failed),
+            "ScopesSwept": len({*(each.scope for each in self.results), *self.failed}),
             "ScopesFailed": len(self.failed),
             "ScopesLeft": len(self.remaining),
             "AccountsNotSwept": len(self.failed_regions),

@@ -24,7 +24,12 @@ from posture.analysis.descriptions import (
 from posture.analysis.detours import have_same_detours
 from posture.analysis.gates import HTTPS, Gate, Obstacle
 from posture.analysis.kept_paths import OTHER_PARTS
-from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
+from posture.analysis.names import (
+    NameResolution,
+    ResolvesTo,
+    group_interface_endpoints,
+    resolve_names,
+)
 from posture.analysis.path import Path, PathKind
 from posture.analysis.path_outcome import PathOutcome, summarize_by_ports, summarize_paths
 from posture.analysis.paths import PathFinder
@@ -218,8 +223,14 @@ class Analysis:
     def resolve_names(self, service: Service) -> NameResolution:
         """Decide what a service's DNS names resolve to."""
         if service.name not in self._resolutions:
-            self._resolutions[service.name] = resolve_names(self.snapshot, service, self.shared)
+            self._resolutions[service.name] = resolve_names(
+                self.snapshot, service, self.shared, self._interface_endpoints
+            )
         return self._resolutions[service.name]
+
+    @cached_property
+    def _interface_endpoints(self) -> Mapping[str, Sequence[Endpoint]]:
+        return group_interface_endpoints(self.snapshot)
 
     def evaluate_reaches(
         self, subnet: Subnet, endpoint: Endpoint, groups: frozenset[str] = frozenset()

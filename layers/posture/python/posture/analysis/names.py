@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/interface-endpoints.html#dns-
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -99,7 +99,10 @@ class NameResolution:
 
 
 def resolve_names(
-    snapshot: Snapshot, service: Service, shared: SharedNetwork | None = None
+    snapshot: Snapshot,
+    service: Service,
+    shared: SharedNetwork | None = None,
+    known: Mapping[str, Sequence[Endpoint]] | None = None,
 ) -> NameResolution:
     """Decide what a service's DNS names resolve to in a VPC.
 
@@ -115,8 +118,10 @@ def resolve_names(
         snapshot: The snapshot of the VPC.
         service: The service.
         shared: The network that the organization's VPCs share; None where it is not read.
+        known: What `group_interface_endpoints` returns, where many services are asked about.
     """
-    endpoints = _list_interface_endpoints(snapshot, service)
+    known = group_interface_endpoints(snapshot) if known is None else known
+    endpoints = known.get(service.name, ())
     if shared is not None:
         from posture.analysis.central.service_names import (  # noqa: PLC0415 - few VPCs need it
             resolve_service_names,
@@ -135,6 +140,15 @@ def resolve_names(
         f"not evaluated without {SWITCH}"
     )
     return NameResolution(ResolvesTo.UNKNOWN, why)
+
+
+def group_interface_endpoints(snapshot: Snapshot) -> Mapping[str, Sequence[Endpoint]]:
+    """Group the working interface endpoints of a VPC, sorted by id, by the service's name."""
+    found: dict[str, list[Endpoint]] = {}
+    for _, endpoint in sorted(snapshot.endpoints.items()):
+        if endpoint.type is EndpointType.INTERFACE and endpoint.state in WORKING:
+            found.setdefault(endpoint.service_name, []).append(endpoint)
+    return found
 
 
 def find_other_network(snapshot: Snapshot) -> str:
@@ -194,16 +208,6 @@ def _resolve_alone(  # noqa: PLR0911 - one return for each case
         "the VPC has no interface endpoint with private DNS for the service",
         caveat=UNEVALUATED,
     )
-
-
-def _list_interface_endpoints(snapshot: Snapshot, service: Service) -> Sequence[Endpoint]:
-    return [
-        endpoint
-        for _, endpoint in sorted(snapshot.endpoints.items())
-        if endpoint.type is EndpointType.INTERFACE
-        and endpoint.service_name == service.name
-        and endpoint.state in WORKING
-    ]
 
 
 def _resolve_private_dns(

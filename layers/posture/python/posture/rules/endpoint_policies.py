@@ -34,7 +34,7 @@ def _evaluate_each(evaluate: EvaluatePolicy, vpc: VpcContext) -> Iterator[RuleRe
     In a trial, one that the change does not concern has its former result.
     """
     for endpoint in vpc.policy_endpoints:
-        other = find_gateway_instead(vpc.endpoints, endpoint)
+        other = find_gateway_instead(vpc, endpoint)
         key = evaluate, endpoint.id, other.id if other else ""
         known = vpc.list_former_results(endpoint).get(key)
         vpc.policy_results[key] = known or _evaluate_one(evaluate, vpc, endpoint)

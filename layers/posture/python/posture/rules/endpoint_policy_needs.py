@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 
 from posture.model.baseline import Baseline
@@ -17,6 +16,7 @@ from posture.policy.needs.descriptions import (
     describe_purpose,
     describe_result,
 )
+from posture.rules.contexts import VpcContext
 from posture.rules.endpoint_policy_context import EndpointPolicyContext
 from posture.rules.evidence import join_names
 from posture.rules.result import RuleResult, failed
@@ -37,7 +37,7 @@ def evaluate_needs(subject: EndpointPolicyContext) -> RuleResult:
     if not results and service not in required:
         summary = f"{subject.name}: no required service depends on this endpoint"
         return subject.build_result(Status.NOT_APPLICABLE, summary)
-    if other := find_gateway_instead(subject.vpc.endpoints, endpoint):
+    if other := find_gateway_instead(subject.vpc, endpoint):
         summary = f"{subject.name}: the names of {service} lead to {other.id} instead"
         return subject.build_result(Status.NOT_APPLICABLE, summary)
     if service in required and subject.decided.decision.anything.answer is PolicyAnswer.NO:
@@ -61,7 +61,7 @@ def _list_required_services(baseline: Baseline) -> tuple[str, ...]:
     return required + fips
 
 
-def find_gateway_instead(endpoints: Iterable[Endpoint], endpoint: Endpoint) -> Endpoint | None:
+def find_gateway_instead(vpc: VpcContext, endpoint: Endpoint) -> Endpoint | None:
     """Return the gateway endpoint that the default names lead to, past an interface endpoint.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html
@@ -69,12 +69,8 @@ def find_gateway_instead(endpoints: Iterable[Endpoint], endpoint: Endpoint) -> E
     is_passed = endpoint.private_dns is False or endpoint.private_dns_only_for_inbound_resolver
     if endpoint.type is not EndpointType.INTERFACE or not is_passed:
         return None
-    gateways = (
-        each
-        for each in endpoints
-        if each.type is EndpointType.GATEWAY and each.service_name == endpoint.service_name
-    )
-    return next(gateways, None)
+    named = vpc.named_endpoints.get(endpoint.service_name, ())
+    return next((each for each in named if each.type is EndpointType.GATEWAY), None)
 
 
 def _fail_all(subject: EndpointPolicyContext, service: str) -> RuleResult:

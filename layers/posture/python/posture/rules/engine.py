@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from posture.errors import describe_error
 from posture.model.baseline import Baseline
@@ -161,12 +162,18 @@ def _to_verdict(rule: Rule[ContextT], result: RuleResult, region: str | None) ->
         summary=result.summary,
         evidence=result.evidence,
         remediation=candidates[0] if candidates else None,
-        concerns=result.concerns | {result.resource},
+        concerns=_add_resource(result.concerns, result.resource),
         root=result.root,
         alternatives=candidates[1:],
     )
 
 
+def _add_resource(concerns: frozenset[str], resource: str) -> frozenset[str]:
+    """Return the same set where it has the resource: the findings on many may share a large one."""
+    return concerns if resource in concerns else concerns | {resource}
+
+
+@lru_cache(maxsize=128)  # as that of `build_remediation`
 def _add_region(command: str, region: str) -> str:
     """Add the Region to each AWS CLI call of a command, as the shell may have another default.
 

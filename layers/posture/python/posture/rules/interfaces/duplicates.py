@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -31,9 +31,10 @@ def _duplicates(vpc: VpcContext) -> Iterator[RuleResult]:
         concerns = frozenset(each.id for each in endpoints)
         summary = f"{format_endpoint(first)} is the VPC's main endpoint for the service"
         yield passed(first.id, summary, concerns=concerns)
+        every = DeleteVpcEndpoints(vpc_endpoint_ids=tuple(each.id for each in others))
         for each in others:
             found = _duplicate(first, each, concerns)
-            yield replace(found, propose=partial(_delete, others, each))
+            yield replace(found, propose=partial(_delete, every, each))
 
 
 def _age(endpoint: Endpoint) -> tuple[str, str]:
@@ -59,10 +60,9 @@ def _duplicate(first: Endpoint, second: Endpoint, concerns: frozenset[str]) -> R
     )
 
 
-def _delete(others: Sequence[Endpoint], endpoint: Endpoint) -> tuple[Remediation, ...]:
+def _delete(every: DeleteVpcEndpoints, endpoint: Endpoint) -> tuple[Remediation, ...]:
     """List what deletes a duplicate: all of them at once, or this one."""
     what = "Delete the endpoints that are not needed. If they are needed, add a waiver."
-    every = DeleteVpcEndpoints(vpc_endpoint_ids=tuple(each.id for each in others))
     alone = DeleteVpcEndpoints(vpc_endpoint_ids=(endpoint.id,))
     return list_remediations((what, [every]), (what, [alone]), otherwise=what)
 

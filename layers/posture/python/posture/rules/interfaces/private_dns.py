@@ -145,11 +145,8 @@ def _find_other(vpc: VpcContext, endpoint: Endpoint) -> Endpoint | None:
     return next(
         (
             other
-            for other in vpc.endpoints
-            if other.id != endpoint.id
-            and other.service_name == endpoint.service_name
-            and other.state in WORKING
-            and (other.private_dns or other.type is EndpointType.GATEWAY)
+            for other in vpc.named_endpoints.get(endpoint.service_name, ())
+            if other.id != endpoint.id and other.state in WORKING
         ),
         None,
     )
@@ -211,7 +208,7 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
         root=root,
-        propose=partial(_enable_attributes, vpc),
+        propose=lambda: vpc.remember(("DNS attributes",), partial(_enable_attributes, vpc)),
         concerns=concerns,
     )
 

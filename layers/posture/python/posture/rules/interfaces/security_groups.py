@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 
 from posture.analysis.open_access import OpenAccess, find_open_rules
 from posture.analysis.security_groups import get_port_range
@@ -25,7 +24,7 @@ from posture.rules.remediation.groups import (
     NEW_GROUP,
     allow_networks,
     create_group,
-    find_fitting_groups,
+    list_fitting_groups,
     list_grouped_endpoints,
     list_networks,
     list_ports,
@@ -33,8 +32,6 @@ from posture.rules.remediation.groups import (
 )
 from posture.rules.result import RuleResult, failed, passed, undecided
 from posture.rules.rule import Family, Rule
-
-MOST_GROUPS = 2  # groups that exist already and are tried
 
 CREATE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html"
 GROUP_RULES = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html"
@@ -95,7 +92,7 @@ def _attach_group(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...
     )
     own = {*endpoint.security_group_ids} - {*default}
     ports, networks = list_ports([endpoint]), list_networks(vpc, endpoint.ip_address_type)
-    fitting = (each.id for each in find_fitting_groups(vpc, ports, networks))
+    fitting = [each.id for each in list_fitting_groups(vpc, ports, networks)]
 
     def swap(*added: str) -> ModifyVpcEndpoint:
         return ModifyVpcEndpoint(
@@ -115,7 +112,7 @@ def _attach_group(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...
                 + (", and remove the default security group." if default else "."),
                 [swap(each)],
             )
-            for each in islice(fitting, MOST_GROUPS)
+            for each in fitting
             if each not in own
         ),
         (
@@ -153,7 +150,9 @@ def _open_access(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             summary=f"{name} allows inbound traffic from {join_names(found.open_to)} on "
             f"{found.protocol}/{found.port}",
             evidence=tuple(inbound_rule_evidence(each.group_id, each.rule) for each in found.by),
-            propose=partial(_close_groups, vpc, groups),
+            propose=lambda: vpc.remember(
+                ("close groups", endpoint.security_group_ids), partial(_close_groups, vpc, groups)
+            ),
             concerns=concerns,
             root=_root(found),
         )

@@ -5,7 +5,9 @@ https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.open_access import find_open_access
@@ -29,6 +31,7 @@ from posture.rules.endpoint_lookups import GROUPED
 
 DEFAULT = "default"
 NEW_GROUP = "sg-new-1"
+MOST_GROUPS = 2  # groups that exist already and are tried
 ANY_TCP = ((0, 65535),)
 Ports = Sequence[tuple[int, int]]
 
@@ -79,10 +82,9 @@ def create_group(
     vpc: VpcContext, name: str, networks: Iterable[Network], ports: Ports
 ) -> list[Edit]:
     """Return the creation of a group that allows networks on ports, named so that it is unique."""
-    taken = {each.name for each in vpc.snapshot.security_groups.values()}
-    number = next(each for each in range(1, len(taken) + 2) if _name(name, each) not in taken)
+    unique = vpc.remember(("group name", name), partial(_find_unique_name, vpc, name))
     vpc_id = vpc.snapshot.vpc.id
-    group = SecurityGroup(NEW_GROUP, _name(name, number), vpc_id, (), ())
+    group = SecurityGroup(NEW_GROUP, unique, vpc_id, (), ())
     return [
         CreateSecurityGroup(
             group_name=group.name,
@@ -93,17 +95,31 @@ def create_group(
     ]
 
 
+def _find_unique_name(vpc: VpcContext, name: str) -> str:
+    taken = {each.name for each in vpc.snapshot.security_groups.values()}
+    return next(each for at in range(1, len(taken) + 2) if (each := _name(name, at)) not in taken)
+
+
 def _name(name: str, number: int) -> str:
     return name if number == 1 else f"{name}-{number}"
 
 
-def find_fitting_groups(
+def list_fitting_groups(
     vpc: VpcContext, ports: Ports, networks: Sequence[Network]
-) -> Iterator[SecurityGroup]:
-    """Yield the groups that allow every subnet on ports, those of other endpoints first.
+) -> tuple[SecurityGroup, ...]:
+    """List the first groups that allow every subnet on ports, those of other endpoints first.
 
     Default groups and groups that allow every address are left out.
     """
+    key = "fitting groups", tuple(ports), tuple(networks)
+    return vpc.remember(
+        key, lambda: tuple(islice(_find_fitting_groups(vpc, ports, networks), MOST_GROUPS))
+    )
+
+
+def _find_fitting_groups(
+    vpc: VpcContext, ports: Ports, networks: Sequence[Network]
+) -> Iterator[SecurityGroup]:
     versions = {each.version for each in networks}
     blocks = [block for each in vpc.subnets for block in each.blocks if block.version in versions]
     wanted = AddressSet.of(blocks)
@@ -120,7 +136,14 @@ def find_fitting_groups(
             yield group
 
 
-def list_grouped_endpoints(vpc: VpcContext, group_id: str) -> tuple[Endpoint, ...]:
+def list_grouped_endpoints(vpc: VpcContext, group_id: str) -> Sequence[Endpoint]:
     """Return the endpoints that use a security group."""
-    endpoints = vpc.endpoints_of(*GROUPED, EndpointType.UNKNOWN)
-    return tuple(each for each in endpoints if group_id in each.security_group_ids)
+    return vpc.remember(("users of groups",), partial(_list_users_of_groups, vpc)).get(group_id, ())
+
+
+def _list_users_of_groups(vpc: VpcContext) -> Mapping[str, Sequence[Endpoint]]:
+    found: dict[str, list[Endpoint]] = {}
+    for endpoint in vpc.endpoints_of(*GROUPED, EndpointType.UNKNOWN):
+        for group_id in dict.fromkeys(endpoint.security_group_ids):
+            found.setdefault(group_id, []).append(endpoint)
+    return found

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.htm
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import product
 
 from posture.analysis.acls import EPHEMERAL_PORTS, find_unrestricted_versions
@@ -34,7 +35,7 @@ from posture.rules.remediation.groups import (
     Ports,
     allow_networks,
     create_group,
-    find_fitting_groups,
+    list_fitting_groups,
     list_networks,
     list_ports,
 )
@@ -60,10 +61,10 @@ def create_interface_endpoint(
         group_id = NEW_GROUP
     else:
         edits = []
-        fitting = next(find_fitting_groups(vpc, ports, networks), None)
-        if fitting is None:
+        fitting = list_fitting_groups(vpc, ports, networks)
+        if not fitting:
             return None
-        group_id = fitting.id
+        group_id = fitting[0].id
     entries: tuple[Edit, ...] | None = ()
     if open_network_acls:
         entries = open_acls(vpc.snapshot, list_new_openings(vpc, subnets, ports))
@@ -200,6 +201,11 @@ def _authorize_new(before: SecurityGroup, after: SecurityGroup) -> Iterator[Edit
 
 def list_blocked_networks(vpc: VpcContext, endpoint: Endpoint) -> tuple[Network, ...]:
     """Return the CIDR blocks of the subnets that the groups of an endpoint block."""
+    key = "blocked networks", endpoint.id
+    return vpc.remember(key, partial(_find_blocked_networks, vpc, endpoint))
+
+
+def _find_blocked_networks(vpc: VpcContext, endpoint: Endpoint) -> tuple[Network, ...]:
     found: dict[Network, None] = {}
     for subnet in vpc.subnets:
         if vpc.analysis.is_unobstructed(subnet, endpoint):
@@ -216,17 +222,22 @@ def list_openings(vpc: VpcContext, endpoints: Iterable[Endpoint]) -> dict[Openin
     """Return what network ACLs must let through so that subnets reach endpoints, there and back."""
     found: dict[Opening, AddressSet] = {}
     for endpoint in endpoints:
-        for subnet in vpc.subnets:
-            if vpc.analysis.is_unobstructed(subnet, endpoint):
-                continue
-            for reach in vpc.analysis.evaluate_reaches(subnet, endpoint):
-                held = vpc.snapshot.subnets.get(reach.interface.subnet_id)
-                if held is None:
-                    continue
-                for each in reach.obstacles:
-                    for opening, peers in _open_gate(each.gate, each.by, endpoint, subnet, held):
-                        found[opening] = found.get(opening, NOTHING) | peers
+        key = "openings", endpoint.id
+        for opening, peers in vpc.remember(key, partial(_find_openings, vpc, endpoint)):
+            found[opening] = found.get(opening, NOTHING) | peers
     return found
+
+
+def _find_openings(vpc: VpcContext, endpoint: Endpoint) -> tuple[tuple[Opening, AddressSet], ...]:
+    return tuple(
+        opened
+        for subnet in vpc.subnets
+        if not vpc.analysis.is_unobstructed(subnet, endpoint)
+        for reach in vpc.analysis.evaluate_reaches(subnet, endpoint)
+        if (held := vpc.snapshot.subnets.get(reach.interface.subnet_id))
+        for each in reach.obstacles
+        for opened in _open_gate(each.gate, each.by, endpoint, subnet, held)
+    )
 
 
 def list_new_openings(

@@ -290,7 +290,7 @@ def test_a_modified_attribute_survives_an_evaluation_that_used_the_stored_ones()
 
 
 def test_a_denied_read_of_entries_is_not_kept_for_other_changes() -> None:
-    """A story that random search found: what all VPCs share was read once an hour, denied or not."""
+    """A story that random search found: what all VPCs share was kept for an hour, denied or not."""
     story = Monitoring()
     story.deploy(sweep=False, most=2, many=0)
     story.change(name="disassociate the table", arrives=True)

@@ -215,9 +215,11 @@ class FaultyMonitor:
             self.queue.append(QueueMessage(f"again-{self._sent}-{len(self.queue)}", record))
 
     def redrive(self) -> None:
-        """Return the dead-letter messages to the queue, as `posture redrive` does."""
+        """Hand out dead-letter messages and given up stream records again, as `posture redrive`."""
         self.queue += [QueueMessage(each.message_id, each.body) for each in self.dead]
         self.dead.clear()
+        self._read[self._position : self._position] = self.abandoned
+        self.abandoned.clear()
 
     def drain(self) -> None:
         """Let the evaluator handle all that is in the queue."""

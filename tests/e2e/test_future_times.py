@@ -47,7 +47,7 @@ class Monitor:
         )
 
     def evaluate_all(self, joining: str) -> None:
-        """Let each function but the survey read the network; an account that joins is swept."""
+        """Let each function but the survey read the network; sweep an account that joins."""
         vpc = self.aws.ec2().describe_vpcs()["Vpcs"][0]["VpcId"]
         record = build_record("ModifyVpcAttribute", {"vpcId": vpc})
         self.aws.put_record(record | {"recipientAccountId": self.aws.account})

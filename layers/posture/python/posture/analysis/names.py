@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/interface-endpoints.html#dns-
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -144,11 +144,19 @@ def resolve_names(
 
 def group_interface_endpoints(snapshot: Snapshot) -> Mapping[str, Sequence[Endpoint]]:
     """Group the working interface endpoints of a VPC, sorted by id, by the service's name."""
+    return group_by_service(
+        endpoint
+        for _, endpoint in sorted(snapshot.endpoints.items())
+        if endpoint.type is EndpointType.INTERFACE and endpoint.state in WORKING
+    )
+
+
+def group_by_service(endpoints: Iterable[Endpoint]) -> dict[str, tuple[Endpoint, ...]]:
+    """Group endpoints, in their order, by the service's name."""
     found: dict[str, list[Endpoint]] = {}
-    for _, endpoint in sorted(snapshot.endpoints.items()):
-        if endpoint.type is EndpointType.INTERFACE and endpoint.state in WORKING:
-            found.setdefault(endpoint.service_name, []).append(endpoint)
-    return found
+    for endpoint in endpoints:
+        found.setdefault(endpoint.service_name, []).append(endpoint)
+    return {name: tuple(of_one) for name, of_one in found.items()}
 
 
 def find_other_network(snapshot: Snapshot) -> str:

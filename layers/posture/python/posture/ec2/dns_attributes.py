@@ -61,7 +61,7 @@ class DnsCache:
         return replace(self, budget=ceil(self.budget * part))
 
 
-def modify_dns(changes: Iterable[Change]) -> bool:
+def may_modify_dns(changes: Iterable[Change]) -> bool:
     """Whether one of the changes may have modified DNS attributes."""
     return any(each.event_name == CHANGE_EVENT for each in changes)
 

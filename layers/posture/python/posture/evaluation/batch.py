@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from posture.ec2.describe import chunked
-from posture.ec2.dns_attributes import UNLIMITED, DnsCache, modify_dns
+from posture.ec2.dns_attributes import UNLIMITED, DnsCache, may_modify_dns
 from posture.ec2.errors import is_busy
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
@@ -165,7 +165,7 @@ class BatchEvaluation:
         self.results += result.results
         missing = "; ".join(result.describe_missing())
         failures = dict.fromkeys(events, missing) if missing else {}
-        if modify_dns(changes):
+        if may_modify_dns(changes):
             causes = [replace(each, sweeps=True) for each in changes]
             stale = {
                 each.scope: causes
@@ -366,7 +366,7 @@ def _may_use_stored_dns(changes: Sequence[Change], at: datetime) -> bool:
 
     Not after the call that modifies them. The second evaluation of a change reads them again.
     """
-    return not modify_dns(changes) and not _are_settled(changes, at)
+    return not may_modify_dns(changes) and not _are_settled(changes, at)
 
 
 def _find_denial(snapshot: Snapshot | EndpointServiceSnapshot) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from posture.ec2.dns_attributes import UNLIMITED, DnsCache, modify_dns
+from posture.ec2.dns_attributes import UNLIMITED, DnsCache, may_modify_dns
 from posture.ec2.endpoint_services import ServicesSnapshot
 from posture.ec2.errors import describe_failure, is_busy
 from posture.ec2.observer import Observer
@@ -154,7 +154,7 @@ class RegionSweep:
                     reason = next(iter(unread.values()))
                     lost, failed_regions[self.region] = {Facet.VPC: reason}, reason
                 failed |= self._record_access(evaluator, lost, access, listing.observed_at)
-            for part, vpcs in (read | pass_.forget(unread)).items():
+            for part, vpcs in (read | pass_.build_unknown(unread)).items():
                 seen, unseen = pass_.observe_all(vpcs)
                 observed += seen
                 failed |= unseen
@@ -315,7 +315,7 @@ class _Pass:
                     failed |= dict.fromkeys(map(self.scope, part), describe_error(error))
         return read, failed
 
-    def forget(self, failed: Mapping[Scope, str]) -> dict[tuple[str, ...], RegionSnapshot]:
+    def build_unknown(self, failed: Mapping[Scope, str]) -> dict[tuple[str, ...], RegionSnapshot]:
         """Build the snapshots of VPCs that could not be read for a day: nothing of them is known.
 
         They are as in `read`, but of no ids, since nothing says which of them exist. Until then a
@@ -393,7 +393,7 @@ def _find_denied(listing: VpcListing, services: ServicesSnapshot) -> Denied:
 
 def _build_cache(records: Mapping[str, ScopeRecord], changes: Iterable[Change]) -> DnsCache:
     """Cache the stored DNS attributes, unless a change modified those of an unknown VPC."""
-    if modify_dns(changes):
+    if may_modify_dns(changes):
         return DnsCache(budget=UNLIMITED)
     return DnsCache({vpc_id: record.dns for vpc_id, record in records.items() if record.dns})
 

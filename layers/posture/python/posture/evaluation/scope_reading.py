@@ -43,11 +43,6 @@ class ScopeReading:
         self.dns: DnsAttributes | None = None
         self.state: ScopeState | None = None
 
-    @property
-    def uses_stored_dns(self) -> bool:
-        """Whether its DNS attributes are those of an earlier observation."""
-        return self.dns is not None and self.dns.observed_at < self.observed_at
-
     def is_superseded(self) -> bool:
         """Whether a snapshot and DNS attributes are stored that are as late as those that it read.
 

@@ -23,7 +23,10 @@ QUESTIONS = tuple(each.name for each in fields(PolicyDecision))
 
 def generalize_check(text: str, check: PolicyCheck) -> PolicyCheck:
     """Remove the endpoint ID, the VPC and the time from a check if the policy names none."""
-    return check if _distinguishes(text) else check.generalize()
+    if _distinguishes(text):
+        return check
+    endpoint = replace(check.endpoint, vpc_id=None, endpoint_id=None)
+    return replace(check, now=None, endpoint=endpoint)
 
 
 @lru_cache(maxsize=128)  # a search takes longer than most other work on a policy that is known

@@ -54,15 +54,6 @@ class EndpointContext:
     endpoint_id: str | None = None
     own_organization: str = ""
 
-    def generalize(self) -> EndpointContext:
-        """Return what the endpoints of this service and account have in common."""
-        return EndpointContext(
-            self.account,
-            self.service,
-            self.gateway,
-            own_organization=self.own_organization,
-        )
-
     @property
     def organization(self) -> str | None:
         """The ID of the organization."""
@@ -109,14 +100,3 @@ class PolicyCheck:
     allowed_actions: frozenset[str] = frozenset()
     features: tuple[str, ...] = ()
     only_features: bool = False
-
-    def generalize(self) -> PolicyCheck:
-        """Return the same check at any time, and at any endpoint of this service and account."""
-        return PolicyCheck(
-            self.endpoint.generalize(),
-            self.trust,
-            None,
-            self.allowed_actions,
-            self.features,
-            self.only_features,
-        )

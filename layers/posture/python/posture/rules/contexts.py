@@ -13,6 +13,7 @@ from posture.analysis.endpoint_contexts import (
     build_endpoint_context,
     supports_policy,
 )
+from posture.analysis.names import group_by_service
 from posture.analysis.path import Path
 from posture.analysis.services import (
     list_covered_services,
@@ -96,11 +97,9 @@ class VpcContext:
 
         The default names of a service are meant to lead to them.
         """
-        found: dict[str, tuple[Endpoint, ...]] = {}
-        for each in self.endpoints:
-            if each.private_dns or each.type is EndpointType.GATEWAY:
-                found[each.service_name] = (*found.get(each.service_name, ()), each)
-        return found
+        return group_by_service(
+            each for each in self.endpoints if each.private_dns or each.type is EndpointType.GATEWAY
+        )
 
     @cached_property
     def subnets(self) -> tuple[Subnet, ...]:

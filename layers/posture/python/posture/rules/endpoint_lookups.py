@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from posture.analysis.endpoint_dns import WORKING
+from posture.analysis.names import group_by_service
 from posture.analysis.open_access import OpenAccess, find_open_access
 from posture.model.network import Endpoint, EndpointType, Route, RouteTable, SecurityGroup
 from posture.model.service_names import short_name
@@ -26,12 +27,8 @@ def find_gateway_endpoints(vpc: VpcContext) -> EndpointsByService:
     """Return the working gateway endpoints by service name."""
 
     def find() -> EndpointsByService:
-        found: dict[str, tuple[Endpoint, ...]] = {}
-        for endpoint in vpc.endpoints_of(EndpointType.GATEWAY):
-            if endpoint.state in WORKING:
-                name = endpoint.service_name
-                found[name] = (*found.get(name, ()), endpoint)
-        return found
+        found = vpc.endpoints_of(EndpointType.GATEWAY)
+        return group_by_service(each for each in found if each.state in WORKING)
 
     return vpc.remember(("gateway endpoints",), find)
 

@@ -28,24 +28,19 @@ def build_trial(
         policy_units: The work that all its endpoint policies together may take.
         concerned: The endpoints whose policies are evaluated, by id; None for all.
     """
-    if before.whole is None or network is None:
-        return VpcContext(
-            snapshot,
-            before.baseline,
-            policy_units,
-            former=before,
-            shared=network,
-            concerned=concerned,
-        )
-    from posture.analysis.central.view import find_links, restrict_network  # noqa: PLC0415 - if it is read
+    shared, whole = network, None
+    if before.whole is not None and network is not None:
+        from posture.analysis.central.view import find_links, restrict_network  # noqa: PLC0415 - if it is read
 
-    same = network is before.whole and find_links(snapshot) == find_links(before.snapshot)
+        same = network is before.whole and find_links(snapshot) == find_links(before.snapshot)
+        shared = before.shared if same else restrict_network(network, snapshot)
+        whole = network
     return VpcContext(
         snapshot,
         before.baseline,
         policy_units,
         former=before,
-        shared=before.shared if same else restrict_network(network, snapshot),
-        whole=network,
+        shared=shared,
+        whole=whole,
         concerned=concerned,
     )

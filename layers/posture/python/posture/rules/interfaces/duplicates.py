@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
+from posture.analysis.names import group_by_service
 from posture.edits.operations.endpoints import DeleteVpcEndpoints
 from posture.model.network import Endpoint, Facet
 from posture.model.verdict import Evidence, Remediation, Severity
@@ -22,10 +23,7 @@ ACCESS = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-
 
 
 def _duplicates(vpc: VpcContext) -> Iterator[RuleResult]:
-    by_service: dict[str, list[Endpoint]] = {}
-    for endpoint in find_interface_endpoints(vpc):
-        by_service.setdefault(endpoint.service_name, []).append(endpoint)
-    for endpoints in by_service.values():
+    for endpoints in group_by_service(find_interface_endpoints(vpc)).values():
         # The endpoint with private DNS passes, or the oldest one where none has private DNS.
         first, *others = sorted(endpoints, key=lambda each: (not each.private_dns, _age(each)))
         concerns = frozenset(each.id for each in endpoints)

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import field, replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
@@ -29,6 +30,9 @@ from posture_cli.interchange import ScopedVerdict
 from posture_cli.live import UnreadableServices, collect_endpoint_services
 from posture_cli.options import EVERY_REGION
 from posture_cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from posture.remedies.prove import ProofLimits
 
 AT_ONCE = 8  # account-regions
 
@@ -219,14 +223,27 @@ def _evaluate(
         verdicts = evaluate_endpoint_service(snapshot, baseline)
     if scan.prove:
         # Imported here, as what other options need is: a plain scan does not wait for it.
-        from posture.remedies.prove import SCAN_LIMITS, prove_verdicts  # noqa: PLC0415
+        from posture.remedies.prove import prove_verdicts  # noqa: PLC0415
 
-        verdicts = prove_verdicts(context, verdicts, SCAN_LIMITS)
+        verdicts = prove_verdicts(context, verdicts, _limit_proofs(snapshot, scan))
     else:
         verdicts = tuple(map(Verdict.drop_unproven_command, verdicts))
     for verdict in verdicts:
         if verdict.status is not Status.NOT_APPLICABLE:
             yield snapshot.scope, verdict
+
+
+def _limit_proofs(snapshot: Snapshot | EndpointServiceSnapshot, scan: Scan) -> ProofLimits:
+    """Return the limits of proofs: lower for each of all VPCs than for those that are named.
+
+    They are the same for the first VPC and the last, so that none depends on those before it.
+    """
+    from posture.remedies.prove import FIRST_LIMITS, SCAN_LIMITS  # noqa: PLC0415 - as above
+
+    if scan.vpcs or not isinstance(snapshot, Snapshot):
+        return SCAN_LIMITS
+    more = f"posture scan --vpc {snapshot.vpc.id} checks more of those of this VPC"
+    return replace(FIRST_LIMITS, more=more)
 
 
 def _report_unreadable_services(unreadable: UnreadableServices) -> Iterator[ScopedVerdict]:

@@ -87,7 +87,9 @@ def scan(
 
     A remediation has a command only if it is verified: applied to the network as it was read, it
     resolves the finding and opens none that is as severe. JSON, CSV, sarif and junit show it. It
-    takes longer than the evaluation; --no-fixes leaves it out.
+    takes longer than the evaluation; --no-fixes leaves it out. Of each VPC a limited number of
+    commands is checked, those of the most severe findings first, and the other findings say so;
+    more are checked of the VPCs that --vpc names.
 
     For a CI pipeline: sarif is for code scanning, junit for test reports (with everything that
     passes).

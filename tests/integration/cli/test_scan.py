@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from moto import mock_aws
 from urllib3 import HTTPResponse
 
 from command_runner import posture
+from posture.remedies import prove
 from posture_cli.completion import list_accounts
 from posture_cli.failure import describe_failure
 from sample_network import REGION, SampleNetwork, build_sample_network
@@ -79,6 +81,38 @@ def scan(*arguments: str) -> list[dict[str, Any]]:
 def keys(found: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
     """Return what is found: rule, resource and status."""
     return {(each["rule"], each["resource"], each["status"]) for each in found}
+
+
+# --- commands that are proven --------------------------------------------------------------------
+
+
+def test_each_of_many_vpcs_gets_the_same_proofs_and_says_how_to_get_more(
+    network: SampleNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer than a VPC that is named, so that the scan ends; the last one as many as the first."""
+    monkeypatch.setattr(prove, "FIRST_LIMITS", replace(prove.FIRST_LIMITS, trials=1))
+    tried: list[str] = []
+    make_trial = prove.Prover._make_trial
+
+    def count(prover: prove.Prover, command: str) -> Any:
+        tried.append(prover._context.snapshot.scope.subject)
+        return make_trial(prover, command)
+
+    monkeypatch.setattr(prove.Prover, "_make_trial", count)
+    vpcs = [network.vpc, build_sample_network(network.ec2).vpc]
+    result = posture("scan", "--output", "json")
+    texts = {
+        vpc: [each["remediation"]["text"] for each in json.loads(result.stdout) if vpc in str(each)]
+        for vpc in vpcs
+    }
+    assert sorted(tried) == sorted(vpcs)
+    for vpc in vpcs:
+        assert sum(f"posture scan --vpc {vpc} checks more" in each for each in texts[vpc]) == 1
+
+    tried.clear()
+    alone = posture("scan", "--output", "json", "--vpc", vpcs[0])
+    assert tried == [vpcs[0]] * 2
+    assert prove.NOT_CHECKED not in alone.stdout
 
 
 # --- parts of a region that cannot be read -------------------------------------------------------

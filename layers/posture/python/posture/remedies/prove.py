@@ -59,8 +59,7 @@ TOO_LONG = (
     "the commands are too long for a shell; change the rules in the console or with a program"
 )
 NOT_CHECKED = (
-    "a limited number of commands is checked at a time, those of the most severe findings first; "
-    "posture scan --vpc checks those of one VPC"
+    "a limited number of commands is checked at a time, those of the most severe findings first"
 )
 
 if TYPE_CHECKING:
@@ -82,18 +81,31 @@ class ProofLimits:
         answers: The verdicts, and the cells of coverage matrices, that are evaluated for them, and
             the routes that are; the first trial is always made.
         policy_units: The work on endpoint policies that commands set.
+        more: What checks the commands beyond these limits, as a clause.
     """
 
     trials: int
     answers: int
     policy_units: int
+    more: str = "posture scan --vpc checks those of one VPC"
+
+    @property
+    def not_checked(self) -> str:
+        """Why a command beyond these limits is not given, as a clause."""
+        return f"{NOT_CHECKED}; {self.more}"
 
 
 EVENT_LIMITS = ProofLimits(trials=24, answers=40_000, policy_units=MAX_UNITS)
 # Of the first evaluation of a scope, whose findings all open: no change waits for it.
 FIRST_LIMITS = ProofLimits(trials=200, answers=200_000, policy_units=4 * MAX_UNITS)
 NO_LIMITS = ProofLimits(trials=0, answers=0, policy_units=0)  # no command is checked
-SCAN_LIMITS = ProofLimits(trials=400, answers=1_000_000, policy_units=8 * MAX_UNITS)
+# Of a VPC that a user names, and waits for.
+SCAN_LIMITS = ProofLimits(
+    trials=400,
+    answers=1_000_000,
+    policy_units=8 * MAX_UNITS,
+    more="posture fix --live checks that of one finding",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +209,7 @@ class Prover:
             problems.append(problem)
         advice = next((each for each in candidates if not each.command), candidates[0])
         if not problems and not self._context.proposes:
-            problems.append(NOT_CHECKED)
+            problems.append(self._left.not_checked)
         if not problems:
             return advice
         return Remediation(f"{advice.text} {NO_COMMAND}: {problems[0]}.")
@@ -208,7 +220,7 @@ class Prover:
         if command not in self._trials:
             left = self._left
             if min(left.trials, left.answers, left.policy_units) <= 0:
-                return _Trial(problem=NOT_CHECKED)
+                return _Trial(problem=left.not_checked)
             try:
                 self._trials[command] = self._make_trial(command)
             except Exception as error:  # noqa: BLE001 - the findings are recorded all the same
@@ -289,7 +301,12 @@ class Prover:
 
     def _pay(self, answers: int, units: int) -> None:
         left = self._left
-        self._left = ProofLimits(left.trials - 1, left.answers - answers, left.policy_units - units)
+        self._left = replace(
+            left,
+            trials=left.trials - 1,
+            answers=left.answers - answers,
+            policy_units=left.policy_units - units,
+        )
 
     def _pay_more(self, answers: int) -> None:
         self._left = replace(self._left, answers=self._left.answers - answers)

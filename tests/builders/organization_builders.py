@@ -292,7 +292,8 @@ def _write_gateway_policy(region: str) -> str:
 
 def _list_services(services: Iterable[str], region: str) -> Iterable[Service]:
     for short in services:
-        names = tuple(each.format(region=region) for each in NAMES[short])
+        listed = NAMES.get(short, (f"{short}.{{region}}.amazonaws.com",))
+        names = tuple(each.format(region=region) for each in listed)
         yield Service(
             f"com.amazonaws.{region}.{short}",
             frozenset({EndpointType.INTERFACE}),

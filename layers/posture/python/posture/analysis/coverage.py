@@ -224,12 +224,13 @@ class Analysis:
         """Decide what a service's DNS names resolve to."""
         if service.name not in self._resolutions:
             self._resolutions[service.name] = resolve_names(
-                self.snapshot, service, self.shared, self._interface_endpoints
+                self.snapshot, service, self.shared, self.interface_endpoints
             )
         return self._resolutions[service.name]
 
     @cached_property
-    def _interface_endpoints(self) -> Mapping[str, Sequence[Endpoint]]:
+    def interface_endpoints(self) -> Mapping[str, Sequence[Endpoint]]:
+        """The working interface endpoints, sorted by id, by the service's name."""
         return group_interface_endpoints(self.snapshot)
 
     def evaluate_reaches(

@@ -19,8 +19,9 @@ from posture.analysis.central.attachments import APPLIANCES
 from posture.analysis.central.known_endpoints import get_endpoint_id
 from posture.analysis.central.private_names import DOMAINS_OF_AWS
 from posture.analysis.identity import cache_by_identity
+from posture.analysis.names import group_by_service
 from posture.lean_dataclass import dataclass
-from posture.model.network import Address, Network
+from posture.model.network import Address, Endpoint, EndpointType, Network
 from posture.model.shared_network import (
     AttachmentKind,
     HostedZone,
@@ -144,6 +145,16 @@ class NetworkIndex:
         return {name: vpc_id for vpc_id, vpc in central.items() for name in vpc.endpoints}
 
     @cached_property
+    def interface_endpoints(self) -> Mapping[str, Sequence[Endpoint]]:
+        """The interface endpoints of the central VPCs, sorted by id, by the service's name."""
+        return group_by_service(
+            endpoint
+            for snapshot in self.shared.central_vpcs.values()
+            for _, endpoint in sorted(snapshot.endpoints.items())
+            if endpoint.type is EndpointType.INTERFACE
+        )
+
+    @cached_property
     def known_ids(self) -> frozenset[str]:
         """The ids of all facts."""
         shared = self.shared
@@ -193,6 +204,30 @@ class NetworkIndex:
     def named_by_zone(self) -> Mapping[str, Named]:
         """What the records of each zone name."""
         return {name: list_named(zone) for name, zone in self.shared.zones.items()}
+
+    def is_covered(self, domain: str, endpoint_ids: Iterable[str]) -> bool:
+        """Return whether a rule, or a zone that names one of these endpoints, has this domain."""
+        zones = self._zones_by_name.get(domain, ())
+        named = (self.named_by_zone[each].endpoint_ids for each in zones)
+        return domain in self._rule_names or not all(map(set(endpoint_ids).isdisjoint, named))
+
+    def list_covering_zones(self, name: str) -> Iterator[str]:
+        """List the ids of the zones whose domain covers a name."""
+        while name:
+            yield from self._zones_by_name.get(name, ())
+            name = name.partition(".")[2]
+        yield from self._zones_by_name.get("", ())
+
+    @cached_property
+    def _zones_by_name(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for zone_id, zone in self.shared.zones.items():
+            found[zone.name].append(zone_id)
+        return found
+
+    @cached_property
+    def _rule_names(self) -> frozenset[str]:
+        return frozenset(each.name for each in self.shared.rules.values())
 
     @cached_property
     def _naming(self) -> Mapping[str, frozenset[str]]:

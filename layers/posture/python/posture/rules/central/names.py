@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from posture.analysis.central.answers import NameOutcome, StepStatus
-from posture.analysis.central.network_index import list_named
+from posture.analysis.central.network_index import index_network
 from posture.analysis.endpoint_dns import WORKING
 from posture.model.network import EndpointType, Facet
 from posture.model.service_names import short_name
@@ -97,16 +97,12 @@ def _list_past(vpc: VpcContext, use: CentralUse) -> list[str]:
     """
     if not use.endpoints or vpc.shared is None:
         return []
-    covered = {
-        each.name
-        for each in vpc.shared.zones.values()
-        if not list_named(each).endpoint_ids.isdisjoint(use.endpoints)
-    }
-    covered |= {each.name for each in vpc.shared.rules.values()}
+    index = index_network(vpc.shared)
     return [
         each.name
         for each in use.optional
-        if each.outcome is NameOutcome.PUBLIC and each.name.removeprefix("*.") in covered
+        if each.outcome is NameOutcome.PUBLIC
+        and index.is_covered(each.name.removeprefix("*."), use.endpoints)
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from posture.analysis.central.network_index import index_network
 from posture.lean_dataclass import dataclass
 from posture.model.baseline import CentralEndpoints
-from posture.model.network import Endpoint, EndpointType, Service
+from posture.model.network import Endpoint, Service
 from posture.rules.contexts import VpcContext
 from posture.rules.endpoint_lookups import AVAILABLE
 
@@ -28,17 +28,16 @@ def list_offers(vpc: VpcContext, service: Service) -> tuple[Offer, ...]:
     """
     if vpc.shared is None:
         return ()
-    central, index = vpc.shared.central_vpcs, index_network(vpc.shared)
+    own, index = vpc.snapshot.vpc.id, index_network(vpc.shared)
+    found = (
+        Offer(endpoint, index.vpc_of_endpoint[endpoint.id])
+        for endpoint in index.interface_endpoints.get(service.name, ())
+        if endpoint.state == AVAILABLE and endpoint.private_dns is False
+    )
     return tuple(
-        Offer(endpoint, vpc_id)
-        for vpc_id, snapshot in sorted(central.items())
-        if vpc_id != vpc.snapshot.vpc.id
-        for _, endpoint in sorted(snapshot.endpoints.items())
-        if endpoint.type is EndpointType.INTERFACE
-        and endpoint.service_name == service.name
-        and endpoint.state == AVAILABLE
-        and endpoint.private_dns is False
-        and index.reaches(vpc.snapshot.vpc.id, vpc_id)
+        each
+        for each in sorted(found, key=lambda each: (each.vpc_id, each.endpoint.id))
+        if each.vpc_id != own and index.reaches(own, each.vpc_id)
     )
 
 

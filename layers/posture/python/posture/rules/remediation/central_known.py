@@ -12,11 +12,10 @@ from posture.analysis.central.known_endpoints import (
     KnownEndpoint,
     find_endpoint,
     get_endpoint_id,
-    list_snapshots,
 )
+from posture.analysis.central.network_index import index_network
 from posture.analysis.central.private_names import list_names, list_own_names, split_names
 from posture.analysis.central.records import get_query, look_up, matches
-from posture.model.network import EndpointType
 from posture.model.shared_network import HostedZone, Profile, RuleKind, SharedNetwork, SharedVpc
 from posture.rules.endpoint_lookups import AVAILABLE
 from posture.rules.remediation.central_problem import Problem
@@ -59,22 +58,33 @@ class KnownNames:
     @cached_property
     def endpoints(self) -> tuple[KnownEndpoint, ...]:
         """The available endpoints of the service, those first whose VPC serves other names."""
-        service = self.problem.use.service
-        found = [
-            KnownEndpoint(each, snapshot)
-            for snapshot in list_snapshots(self.problem.snapshot, self.shared)
-            for _, each in sorted(snapshot.endpoints.items())
-            if each.type is EndpointType.INTERFACE
-            and each.service_name == service.name
-            and each.state == AVAILABLE
-        ]
-        served = Counter(
+        vpc, name = self.problem.vpc, self.problem.use.service.name
+        index, central = index_network(self.shared), self.shared.central_vpcs
+        own = (
+            KnownEndpoint(each, vpc.snapshot)
+            for each in vpc.analysis.interface_endpoints.get(name, ())
+        )
+        others = (
+            KnownEndpoint(each, central[index.vpc_of_endpoint[each.id]])
+            for each in index.interface_endpoints.get(name, ())
+        )
+        found = [*own, *(each for each in others if each.snapshot.scope != vpc.snapshot.scope)]
+        served = vpc.remember(("served VPCs",), self._count_served)
+        return tuple(
+            sorted(
+                (each for each in found if each.endpoint.state == AVAILABLE),
+                key=lambda each: -served[each.snapshot.vpc.id],
+            )
+        )
+
+    def _count_served(self) -> Counter[str]:
+        """Count the endpoints of each VPC that the VPC's own zones name."""
+        return Counter(
             known.snapshot.vpc.id
             for zone in self.own_zones
             for endpoint_id in _list_targets(zone)
             if (known := find_endpoint(endpoint_id, self.problem.snapshot, self.shared))
         )
-        return tuple(sorted(found, key=lambda each: -served[each.snapshot.vpc.id]))
 
     @cached_property
     def own_profiles(self) -> tuple[Profile, ...]:
@@ -91,11 +101,16 @@ class KnownNames:
     @cached_property
     def fitting_zones(self) -> tuple[HostedZone, ...]:
         """The zones that the VPC lacks and that lead names to an endpoint, optional ones too."""
+        index = index_network(self.shared)
+        covering = {
+            zone_id
+            for each in self.failing
+            for zone_id in index.list_covering_zones(get_query(each.name))
+        }
         return tuple(
             zone
-            for _, zone in sorted(self.shared.zones.items())
-            if zone.id not in self.own.zone_ids
-            and any(self._leads(zone, each.name) for each in self.failing)
+            for zone in self._get_zones(sorted(covering.difference(self.own.zone_ids)))
+            if any(self._leads(zone, each.name) for each in self.failing)
         )
 
     @cached_property

@@ -195,7 +195,7 @@ class SyntheticAws:
             found = [self._find(table, key) for key in wanted["Keys"]]
             return {"Responses": {table: [item for item in found if item]}}
         if operation == "Query":
-            return {"Items": self._query(request)}
+            return {"Items": filter_items(request, self._query(request))}
         if operation == "PutItem":
             self._put(request["TableName"], request["Item"])
         elif operation == "UpdateItem":
@@ -271,7 +271,7 @@ class SyntheticAws:
         if index == "by-scope":
             return list(self.tables["by-scope"][values[0]].values())
         items = table[values[0]]
-        if len(values) == 3:
+        if len(values) > 2:
             return [item for key, item in items.items() if values[1] <= key <= values[2]]
         return list(items.values())
 
@@ -292,6 +292,15 @@ class SyntheticAws:
         if "if_not_exists" in request["UpdateExpression"]:
             more = int(values.get(":one", {"N": "0"})["N"])
             item["revision"] = {"N": str(int(item.get("revision", {"N": "0"})["N"]) + more)}
+
+
+def filter_items(request: Json, items: list[Json]) -> list[Json]:
+    """Return the items that a query's filter lets pass."""
+    if "FilterExpression" not in request:
+        return items
+    name = request["ExpressionAttributeNames"]["#equal"]
+    value = request["ExpressionAttributeValues"][":equal"]
+    return [each for each in items if each.get(name) == value]
 
 
 @cache

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from finding_builders import OTHER, SCOPE, at, verdict
+from finding_builders import OTHER, SCOPE, at, opened, verdict
 from posture.lifecycle.diff import find_transitions
 from posture.model.finding import FindingStatus
 from posture.model.scope import Scope
@@ -67,3 +67,20 @@ def test_history_of_one_commit(dynamodb: "DynamoDBClient") -> None:
     rows = history.load_commit(SCOPE, "2026-01-31T12:00:00.000000Z#1")
     assert {row.transition.finding.rule for row in rows} == {"route-missing", "no-policy"}
     assert history.load_commit(SCOPE, "2026-01-31T12:00:00.000000Z#2") == ()
+
+
+def test_a_commit_is_read_without_the_others_of_its_evaluation(
+    dynamodb: "DynamoDBClient",
+) -> None:
+    """An alert for each of its transactions would otherwise parse all rows of an evaluation."""
+    verdicts = [verdict(resource=f"subnet-{number}") for number in range(100)]
+    Store(dynamodb, TABLES).record(Evaluation(SCOPE, at(0)), lambda _: opened(*verdicts))
+    returned: list[int] = []
+    dynamodb.meta.events.register(
+        "after-call.dynamodb.Query", lambda parsed, **_: returned.append(len(parsed["Items"]))
+    )
+    history = History(dynamodb, TABLES.history)
+    parts = [
+        history.load_commit(SCOPE, f"2026-01-31T12:00:00.000000Z#{number}") for number in (1, 2, 3)
+    ]
+    assert [len(each) for each in parts] == returned == [47, 47, 6]

@@ -116,11 +116,14 @@ class History(StoredTable):
         return merge(*own, shared, key=lambda it: (it.observed_at, it.number))
 
     def load_commit(self, scope: Scope, commit: str) -> tuple[Entry, ...]:
-        """Read the rows that one transaction wrote; they never change."""
+        """Read the rows that one transaction wrote; they never change.
+
+        An evaluation of many transitions has many transactions, whose rows lie among each other.
+        """
         prefix = f"{commit.partition('#')[0]}#"
         between = KeyRange("entry", prefix, prefix + AFTER_ALL)
-        rows = self._query("scope", str(scope), between=between)
-        return tuple(row for row in map(parse_history_entry, rows) if row.commit == commit)
+        rows = self._query("scope", str(scope), between=between, equal=("commit", commit))
+        return tuple(map(parse_history_entry, rows))
 
     def list_partitions(self) -> frozenset[str]:
         """List the partitions that have rows: scopes, the waivers, what was rejected.

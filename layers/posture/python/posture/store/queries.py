@@ -85,6 +85,7 @@ class StoredTable:
         value: str,
         *,
         between: KeyRange | None = None,
+        equal: tuple[str, str] | None = None,
         index: str = "",
         consistent: bool = True,
         attributes: Iterable[str] = (),
@@ -95,6 +96,8 @@ class StoredTable:
             key: The name of the partition key.
             value: Its value.
             between: The range of the sort key; None for all.
+            equal: An attribute that is no key, and the value that a wanted item has there. DynamoDB
+                reads the others as well, but does not return them.
             index: The index to query; "" for the table itself.
             consistent: Whether the table is read consistently; an index never is.
             attributes: What to read of each item; everything if empty.
@@ -105,6 +108,9 @@ class StoredTable:
             names["#sort"], values[":first"], values[":last"] = between
         projected = {f"#{each}": each for each in attributes}
         options: dict[str, Any] = {"IndexName": index} if index else {"ConsistentRead": consistent}
+        if equal:
+            names["#equal"], values[":equal"] = equal
+            options["FilterExpression"] = "#equal = :equal"
         if projected:
             options["ProjectionExpression"] = ", ".join(projected)
         request = {

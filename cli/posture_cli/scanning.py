@@ -16,6 +16,7 @@ from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.ec2.observer import Observer
 from posture.errors import describe_error
 from posture.lean_dataclass import dataclass
+from posture.lifecycle.bounds import bound_report
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
@@ -228,9 +229,9 @@ def _evaluate(
         verdicts = prove_verdicts(context, verdicts, _limit_proofs(snapshot, scan))
     else:
         verdicts = tuple(map(Verdict.drop_unproven_command, verdicts))
-    for verdict in verdicts:
-        if verdict.status is not Status.NOT_APPLICABLE:
-            yield snapshot.scope, verdict
+    applicable = (each for each in verdicts if each.status is not Status.NOT_APPLICABLE)
+    for verdict in bound_report(applicable):
+        yield snapshot.scope, verdict
 
 
 def _limit_proofs(snapshot: Snapshot | EndpointServiceSnapshot, scan: Scan) -> ProofLimits:

@@ -21,6 +21,7 @@ from moto import mock_aws
 from urllib3 import HTTPResponse
 
 from command_runner import posture
+from posture.lifecycle import bounds
 from posture.remedies import prove
 from posture_cli.completion import list_accounts
 from posture_cli.failure import describe_failure
@@ -113,6 +114,15 @@ def test_each_of_many_vpcs_gets_the_same_proofs_and_says_how_to_get_more(
     alone = posture("scan", "--output", "json", "--vpc", vpcs[0])
     assert tried == [vpcs[0]] * 2
     assert prove.NOT_CHECKED not in alone.stdout
+
+
+@pytest.mark.usefixtures("network")
+def test_a_scan_reports_as_much_of_a_finding_as_the_monitor_stores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that it grows with the findings, however many resources each of them concerns."""
+    monkeypatch.setattr(bounds, "SUMMARY", 20)
+    assert all(len(each["summary"].encode()) <= bounds.SUMMARY for each in scan())
 
 
 # --- parts of a region that cannot be read -------------------------------------------------------

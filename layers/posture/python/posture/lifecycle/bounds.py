@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.htm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from posture.model.verdict import Evidence, Remediation, Verdict
@@ -44,6 +44,26 @@ def bound_verdict(verdict: Verdict) -> Verdict:
         concerns=frozenset(truncate(each, CONCERN) for each in sorted(verdict.concerns)[:CONCERNS]),
         alternatives=(),
     )
+
+
+def bound_report(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+    """Bound verdicts that are reported together, each as it is stored, except its command.
+
+    One that is too long to be stored is given once, however many verdicts it resolves: the others
+    name the first of them. So what is reported grows with the verdicts, not with their square.
+    """
+    given: dict[str, Verdict] = {}
+    for verdict in verdicts:
+        bounded, whole = bound_verdict(verdict), verdict.remediation
+        if whole and bounded.remediation and whole.command and not bounded.remediation.command:
+            first = given.setdefault(whole.command, verdict)
+            text, proof = bounded.remediation.text, truncate(whole.verified, SENTENCE)
+            remedy = Remediation(text, whole.command, proof)
+            if first is not verdict:
+                named = f"The command of {first.rule} for {first.resource} resolves this."
+                remedy = Remediation(truncate(f"{text} {named}", SENTENCE))
+            bounded = replace(bounded, remediation=remedy)
+        yield bounded
 
 
 def bound_resource(resource: str) -> str:

@@ -17,6 +17,7 @@ from posture.rules.endpoint_lookups import (
     describe_bypassing_routes,
     describe_missing_route,
     has_route_to,
+    list_associations,
 )
 from posture.rules.evidence import join_names, path_evidence
 
@@ -171,9 +172,9 @@ def _find_concerns(vpc: VpcContext, subnet: Subnet) -> frozenset[str]:
     concerns = {subnet.id}
     if table is None:
         return frozenset(concerns)
-    concerns |= {table.id, *table.association_ids}
+    concerns |= {table.id, *list_associations(vpc, table, subnet.id)}
     if acl := vpc.analysis.reachability.find_acl(subnet.id):
-        concerns |= {acl.id, *acl.association_ids}
+        concerns |= {acl.id, *list_associations(vpc, acl, subnet.id)}
     for service in vpc.gateway_services:
         for path in vpc.paths[subnet.id, service.name] or ():
             concerns |= {each for hop in path.hops for each in (hop.target, hop.table_id)}

@@ -19,6 +19,7 @@ from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.bypasses import find_bypasses
 from posture.rules.contexts import VpcContext
+from posture.rules.endpoint_lookups import list_associations
 from posture.rules.evidence import join_names, path_evidence
 from posture.rules.gateway_bypass import NAT_PRICES, NEEDED
 from posture.rules.prices import (
@@ -145,7 +146,7 @@ def _find_concerns(vpc: VpcContext, subnets: Iterable[str]) -> Iterator[str]:
     for subnet_id in subnets:
         yield subnet_id
         if table := vpc.tables[subnet_id]:
-            yield from (table.id, *table.association_ids)
+            yield from (table.id, *list_associations(vpc, table, subnet_id))
     yield from (endpoint.id for endpoint in vpc.endpoints_of(EndpointType.GATEWAY))
 
 

@@ -8,7 +8,14 @@ from functools import partial
 from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.names import group_by_service
 from posture.analysis.open_access import OpenAccess, find_open_access
-from posture.model.network import Endpoint, EndpointType, Route, RouteTable, SecurityGroup
+from posture.model.network import (
+    Endpoint,
+    EndpointType,
+    NetworkAcl,
+    Route,
+    RouteTable,
+    SecurityGroup,
+)
 from posture.model.service_names import short_name
 from posture.rules.contexts import VpcContext
 from posture.rules.evidence import join_names
@@ -47,6 +54,24 @@ def list_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[list[SecurityGroup
     known, ids = vpc.snapshot.security_groups, endpoint.security_group_ids
     missing = [each for each in ids if each not in known]
     return [known[each] for each in ids if each in known], missing
+
+
+def list_associations(
+    vpc: VpcContext, held: RouteTable | NetworkAcl, subnet_id: str
+) -> tuple[str, ...]:
+    """List the ids of the associations that decide whether a subnet has a route table or ACL.
+
+    These are its own and that of the main route table, not those of other subnets.
+    """
+
+    def group() -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for name, target in held.associations.items():
+            found[target] = (*found.get(target, ()), name)
+        return found
+
+    by_target = vpc.remember(("associations", held.id), group)
+    return (*by_target.get(subnet_id, ()), *by_target.get(held.vpc_id, ()))
 
 
 def find_access_by_groups(vpc: VpcContext, endpoint: Endpoint) -> OpenAccess:

@@ -33,6 +33,7 @@ from posture.rules.endpoint_lookups import (
     describe_missing_route,
     find_gateway_endpoints,
     has_route_to,
+    list_associations,
 )
 from posture.rules.evidence import endpoint_evidence, format_endpoint, join_names, route_evidence
 from posture.rules.remediation import list_remediations
@@ -122,7 +123,7 @@ def _routes_of(vpc: VpcContext, subnet: Subnet, endpoints: EndpointsByService) -
         )
     lacking = {name: each for name, each in endpoints.items() if not has_route_to(table, each)}
     concerns = frozenset(
-        {subnet.id, table.id, *table.association_ids}
+        {subnet.id, table.id, *list_associations(vpc, table, subnet.id)}
         | {endpoint.id for of_one in endpoints.values() for endpoint in of_one}
     )
     names = join_names(map(short_name, sorted(lacking or endpoints)))

@@ -20,7 +20,12 @@ from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.prices import estimate_interface_hours
 from posture.rules.remediation import build_remediation, list_remediations
 from posture.rules.remediation.gateways import route_services
-from posture.rules.remediation.interfaces import enable_dns_attributes, let_subnets_in
+from posture.rules.remediation.interfaces import (
+    enable_dns_attributes,
+    let_subnets_in,
+    list_blocked_networks,
+    list_openings,
+)
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule
 
@@ -34,6 +39,9 @@ PRIVATE_DNS = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-ac
 DNS_ATTRIBUTES = (
     "https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html#vpc-dns-support"
 )
+# Other endpoints that a command lets subnets reach, since private DNS of them takes effect, too.
+MOST_OTHERS = 20
+ATTRIBUTES_FIRST = "First enable the DNS attributes of the VPC, as for the other endpoints."
 
 
 def _private_dns_disabled(vpc: VpcContext) -> Iterator[RuleResult]:
@@ -106,8 +114,10 @@ def _enable(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]:
         dns_options=options if has_gateway else None,
     )
     # Private DNS of other endpoints takes effect with the attributes.
-    others = vpc.endpoints_of(EndpointType.INTERFACE) if attributes else ()
-    served = [endpoint, *(each for each in others if each.private_dns and each is not endpoint)]
+    others = vpc.remember(("gated",), partial(_list_gated, vpc)) if attributes else ()
+    served = [endpoint, *(each for each in others if each is not endpoint)]
+    if len(others) > MOST_OTHERS:
+        served, what = [], f"{what} {ATTRIBUTES_FIRST}"
     return list_remediations(
         (
             "Create a gateway endpoint for the VPC's own traffic, which is free of charge.",
@@ -115,9 +125,18 @@ def _enable(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]:
         ),
         *(
             (what, None if first is None else (*first, *attributes, enable))
-            for first in let_subnets_in(vpc, served)
+            for first in (let_subnets_in(vpc, served) if served else ())
         ),
         otherwise=what,
+    )
+
+
+def _list_gated(vpc: VpcContext) -> tuple[Endpoint, ...]:
+    """List the endpoints with private DNS that gates keep some subnet from."""
+    return tuple(
+        each
+        for each in vpc.endpoints_of(EndpointType.INTERFACE)
+        if each.private_dns and (list_blocked_networks(vpc, each) or list_openings(vpc, [each]))
     )
 
 

@@ -79,6 +79,13 @@ def verify(
     alerts that were received. Compare with them by --against. The last lines say what was verified,
     from when to when, against which exports, and what is not proven.
 
+    With SharedNetwork=on the items of the shared network are read as well, unless --scope is given:
+    one that cannot be read, or has a time in the future, is named. They have no history; the next
+    survey replaces them.
+
+    You need dynamodb:Query and GetItem on the tables, that of the shared network included, and Scan
+    on the history table.
+
     Repeat --region, or give --region all, to verify the stacks of several Regions at the same time.
     Each export is compared with the history that it is of, and --heads writes one file for all. One
     that cannot be read has a record with the verdict unknown, and --heads writes nothing then.

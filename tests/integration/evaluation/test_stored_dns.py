@@ -118,7 +118,7 @@ def test_attributes_that_are_modified_meanwhile_are_read(observed: Stage) -> Non
     assert observed.about(observed.network.group)
 
 
-def overtake(stage: Stage) -> None:
+def overtake(stage: Stage, *_: Any) -> None:
     """Evaluate another change a little later, with the attributes that are stored."""
     stage.clock.time += timedelta(seconds=1)
     stage.open_group()
@@ -127,13 +127,25 @@ def overtake(stage: Stage) -> None:
     assert load_dns(stage).hostnames
 
 
-def test_an_evaluation_that_read_later_ones_is_not_lost(observed: Stage) -> None:
-    """Another one is newer, but used those that were stored before the call."""
+def evaluate_duplicate(stage: Stage, *records: Any) -> None:
+    """Evaluate the same records a little later, with the attributes read again."""
+    stage.clock.time += timedelta(seconds=1)
+    stage.evaluate(*records)
+
+
+@pytest.mark.parametrize(
+    ("interruption", "outcome"),
+    [(overtake, WriteOutcome.COMMITTED), (evaluate_duplicate, WriteOutcome.STALE)],
+)
+def test_an_evaluation_that_is_overtaken_is_repeated_unless_the_other_read_them_later(
+    observed: Stage, interruption: Callable[..., None], outcome: WriteOutcome
+) -> None:
+    """A newer evaluation that used those that were stored before the call is not enough."""
     disable_hostnames(observed)
     records = observed.taken()
-    interrupt(observed, partial(overtake, observed))
+    interrupt(observed, partial(interruption, observed, *records))
     result, asked = evaluate(observed, *records)
-    assert [each.outcome for each in result.results] == [WriteOutcome.COMMITTED]
+    assert [each.outcome for each in result.results] == [outcome]
     assert (asked, load_dns(observed).hostnames) == (4, False)
 
 
@@ -150,21 +162,6 @@ def test_it_is_handed_out_again_where_others_keep_getting_ahead(observed: Stage)
     interrupt(observed, overtake_again)
     assert observed.evaluate(*records).failed
     assert load_dns(observed).hostnames
-
-
-def test_a_duplicate_that_is_overtaken_is_not_repeated(observed: Stage) -> None:
-    """The other invocation read the attributes after this one."""
-    disable_hostnames(observed)
-    records = observed.taken()
-
-    def evaluate_duplicate() -> None:
-        observed.clock.time += timedelta(seconds=1)
-        observed.evaluate(*records)
-
-    interrupt(observed, evaluate_duplicate)
-    result, asked = evaluate(observed, *records)
-    assert [each.outcome for each in result.results] == [WriteOutcome.STALE]
-    assert (asked, load_dns(observed).hostnames) == (4, False)
 
 
 def test_a_sweep_that_read_later_ones_is_not_lost(observed: Stage) -> None:

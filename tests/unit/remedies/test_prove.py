@@ -25,7 +25,7 @@ from network_builders import (
     subnet,
     table,
 )
-from posture.analysis.coverage import PARTS
+from posture.analysis.kept_parts import PARTS
 from posture.edits.apply import apply_edits
 from posture.edits.command_line import parse_command
 from posture.model.baseline import Baseline

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from network_builders import OWN_ONLY, S3, build_snapshot, eni, gateway, interface, subnet
 from network_strategies import snapshots
-from posture.analysis.coverage import PARTS
+from posture.analysis.kept_parts import PARTS
 from posture.model.baseline import Baseline
 from posture.model.network import Snapshot
 from posture.model.verdict import Verdict

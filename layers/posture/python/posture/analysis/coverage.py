@@ -21,9 +21,8 @@ from posture.analysis.descriptions import (
     describe_ports,
     describe_reaches,
 )
-from posture.analysis.detours import have_same_detours
 from posture.analysis.gates import HTTPS, Gate, Obstacle
-from posture.analysis.kept_paths import OTHER_PARTS
+from posture.analysis.kept_parts import ROUTED, find_same_parts, have_same_gates
 from posture.analysis.names import (
     NameResolution,
     ResolvesTo,
@@ -90,44 +89,6 @@ class Coverage:
 # What is evaluated by the network that VPCs share.
 BEYOND = frozenset({ResolvesTo.PARTLY, ResolvesTo.OTHER, ResolvesTo.NOWHERE})
 
-# The parts of a snapshot on which paths depend, and those on which gates between subnets depend.
-ROUTED = OTHER_PARTS | {"route_tables", "endpoints"}
-GATED = frozenset(
-    {
-        "vpc",
-        "subnets",
-        "route_tables",
-        "security_groups",
-        "network_acls",
-        "prefix_lists",
-        "unreadable",
-    }
-)
-
-PARTS = ROUTED | GATED
-
-
-def find_same_parts(before: Snapshot, after: Snapshot) -> frozenset[str]:
-    """Return the names of the parts that two snapshots have in common; policies do not count."""
-    return frozenset(
-        name
-        for name in PARTS
-        if (was := getattr(before, name)) is (now := getattr(after, name))
-        or (_are_alike(was, now) if name == "endpoints" else was == now)
-    )
-
-
-def _are_alike(before: Mapping[str, Endpoint], after: Mapping[str, Endpoint]) -> bool:
-    return before.keys() == after.keys() and all(
-        before[name] is each or before[name] == replace(each, policy=before[name].policy)
-        for name, each in after.items()
-    )
-
-
-def _have_same_gates(before: Snapshot, after: Snapshot, same: frozenset[str]) -> bool:
-    """Return whether gates are the same: of routes, only those inside the VPC count."""
-    return same >= GATED or (same >= GATED - {"route_tables"} and have_same_detours(before, after))
-
 
 class Analysis:
     """All analyses of one snapshot; each answer is computed once and kept.
@@ -149,7 +110,7 @@ class Analysis:
         self.shared = shared
         same = find_same_parts(former.snapshot, snapshot) if former else frozenset()
         routed = former if same >= ROUTED else None
-        gated = former if former and _have_same_gates(former.snapshot, snapshot, same) else None
+        gated = former if former and have_same_gates(former.snapshot, snapshot, same) else None
         self.paths: PathFinder = (
             routed.paths if routed else PathFinder(snapshot, former.paths if former else None)
         )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from posture.analysis.coverage import PARTS, find_same_parts
+from posture.analysis.kept_parts import PARTS, find_same_parts
 from posture.analysis.routing import count_entries
 from posture.edits.apply import apply_edits
 from posture.edits.command_line import parse_command

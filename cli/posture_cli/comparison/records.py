@@ -8,6 +8,7 @@ from typing import Any
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Cell
+from posture.lifecycle.bounds import bound_verdict
 from posture.model.scope import Scope
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Severity, Status, Verdict
@@ -81,11 +82,11 @@ def _build_scope(it: ScopeComparison) -> Json:
 
 
 def _build_verdict(scope: Scope, verdict: Verdict) -> Json:
-    """Build the record of a verdict, without a command that was not proven.
+    """Build the record of a verdict, as long as one that is stored, without an unproven command.
 
     A command could name what does not exist yet, and the change itself is still to be decided.
     """
-    return build_verdict_record(scope, verdict.drop_unproven_command())
+    return build_verdict_record(scope, bound_verdict(verdict.drop_unproven_command()))
 
 
 def _build_cell_change(change: CellChange, names: Mapping[str, str]) -> Json:

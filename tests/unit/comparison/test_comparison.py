@@ -24,6 +24,7 @@ from network_builders import (
 )
 from posture.baseline.document import BaselineDocument
 from posture.baseline.parse import parse_document
+from posture.lifecycle import bounds
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import EndpointType, Facet, Snapshot
 from posture.model.scope import Scope
@@ -222,6 +223,17 @@ def test_no_command_is_given_that_was_not_proven(capsys: pytest.CaptureFixture[s
     assert remediations
     assert all(each["text"] and not each["command"] for each in remediations)
     assert "aws ec2" not in write(capsys, found, Output.JUNIT)
+
+
+def test_as_much_of_a_finding_is_written_as_is_stored(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it grows with the findings, however many resources each of them concerns."""
+    monkeypatch.setattr(bounds, "SUMMARY", 20)
+    (scope,) = json.loads(write(capsys, compare(None, BEFORE), Output.JSON))["scopes"]
+    opened = scope["opened"]
+    assert opened
+    assert all(len(each["summary"].encode()) <= bounds.SUMMARY for each in opened)
 
 
 def test_sarif_holds_what_becomes_worse(capsys: pytest.CaptureFixture[str]) -> None:

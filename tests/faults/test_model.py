@@ -219,15 +219,16 @@ class Monitoring(RuleBasedStateMachine):
         return Run(name, strikes, {at: lambda: self._others(name, others)})
 
     def _others(self, name: str, others: Sequence[tuple[str | None, str]]) -> None:
-        for change, step in others:
-            if change:
-                self.change(change, arrives=True)
-            if step == "evaluate":
-                self.monitor.evaluate(list(self.monitor.queue))
-            elif step == "sweep":
-                self.monitor.sweep()
-            elif step == "notify" != name:  # a shard has one reader at a time
-                self.monitor.notify()
+        with self.monitor.beside():
+            for change, step in others:
+                if change:
+                    self.change(change, arrives=True)
+                if step == "evaluate":
+                    self.monitor.evaluate(list(self.monitor.queue))
+                elif step == "sweep":
+                    self.monitor.sweep()
+                elif step == "notify" != name:  # a shard has one reader at a time
+                    self.monitor.notify()
         self.no_clock_goes_back()  # not behind what others wrote meanwhile, either
 
 

@@ -14,6 +14,7 @@ import pytest
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 from moto.moto_api._internal import mock_random
@@ -57,7 +58,6 @@ THREADS = (
     "posture.evaluation.region_sweep.WRITERS",
     "posture.notification.digest_publisher.MAX_WORKERS",
     "posture.store.resource_index.QUERIES",
-    "posture.ec2.describe.CONCURRENCY",
 )
 
 ReportedVersion = tuple[str, int]  # a finding's id and version
@@ -131,6 +131,16 @@ class FaultyMonitor:
         message = QueueMessage(f"m-{self._sent}", body)
         self.queue.append(message)
         return message
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """Run other invocations beside one that is under way: in processes of their own."""
+        evaluator, sweeper = self._evaluator, self._sweeper
+        self._evaluator, self._sweeper = self._new_evaluator(), self._new_sweeper()
+        try:
+            yield
+        finally:
+            self._evaluator, self._sweeper = evaluator, sweeper
 
     def evaluate(self, messages: Sequence[QueueMessage], run: Run | None = None) -> Run:
         """Hand messages to the evaluator, as Lambda does; what fails goes back or is dead."""
@@ -387,7 +397,7 @@ def faulty() -> Iterator[FaultyMonitor]:
         yield FaultyMonitor(
             stage=stage,
             injector=injector,
-            ec2=session.client("ec2"),
+            ec2=session.client("ec2", config=Config(max_pool_connections=1)),  # reads in turn
             dynamodb=session.client("dynamodb"),
             sns=session.client("sns"),
             topic_arn=topic_arn,

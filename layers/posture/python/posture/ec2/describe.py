@@ -37,7 +37,6 @@ from posture.model.network import (
     Subnet,
     Vpc,
 )
-from posture.runtime.clients import CONCURRENCY
 from posture.runtime.deadline import measure_time_for_reads
 from posture.runtime.pages import read_pages
 
@@ -237,18 +236,18 @@ def describe_by_ids(
     return Reading(items, denied, malformed=malformed)
 
 
-def read_concurrently(
-    ec2: EC2Client, reads: Mapping[K, Callable[[], T]], at_once: int = CONCURRENCY
-) -> dict[K, T]:
-    """Run reads concurrently and return their results by key; the first failure is raised.
+def read_concurrently(ec2: EC2Client, reads: Mapping[K, Callable[[], T]]) -> dict[K, T]:
+    """Run reads, as many at once as the client has connections, and return their results by key.
 
     Raises:
+        Exception: the first failure.
         TimeoutError: the reads together took longer than all attempts of one call of the client
             may, or than is left of the invocation. A read that is still running ends with the
             timeout of its own request.
     """
     if not reads:
         return {}
+    at_once: int = ec2.meta.config.max_pool_connections  # type: ignore[attr-defined]
     try:
         pool = _idle_pools[at_once].pop()
     except IndexError:

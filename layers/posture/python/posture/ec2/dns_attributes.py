@@ -77,11 +77,8 @@ def read_attributes(
     values: dict[tuple[str, Attribute], Reading[bool]] = {}
     for some in chunked(tuple(vpc_ids)):
         keys = [(vpc_id, attribute) for vpc_id in some for attribute in ATTRIBUTES]
-        values |= read_concurrently(
-            ec2,
-            {key: partial(_read_attribute, ec2, *key) for key in keys},
-            at_once=ec2.meta.config.max_pool_connections,  # type: ignore[attr-defined]
-        )
+        reads = {key: partial(_read_attribute, ec2, *key) for key in keys}
+        values |= read_concurrently(ec2, reads)
     return {
         vpc_id: _join([values[vpc_id, each] for each in ATTRIBUTES], observed_at)
         for vpc_id in vpc_ids

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/vpc/latest/tgw/how-transit-gateways-work.html#tgw-az
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from posture.analysis.acl_gates import AclGates
@@ -106,14 +106,26 @@ def _enter(
         yield GateResult(step)
         yield evaluate_acl(side.end, side.subnet.id, inbound, flow, side.acls)
         return
-    choices = []
-    for each in subnet_ids:
+    choices: dict[str, list[GateResult]] = {}
+    for each in _list_different(side, subnet_ids):
         found = list(_find_detours(side, each, flow, gates))
         if each != side.subnet.id:
             found.append(evaluate_acl(side.end, each, outbound, flow, side.acls))
             found.append(evaluate_acl(side.end, side.subnet.id, inbound, flow, side.acls))
-        choices.append(found)
-    yield from _merge_choices(subnet_ids, choices)
+        choices[each] = found
+    yield from _merge_choices(choices)
+
+
+def _list_different(side: _Side, subnet_ids: Sequence[str]) -> Collection[str]:
+    """List one of all subnets that have the same network ACL and no detour, and each other one."""
+    find_acl = side.end.reachability.find_acl
+    different: dict[object, str] = {}
+    for each in subnet_ids:
+        acl = find_acl(each)
+        detours = side.end.reachability.find_subnet_detours(each)
+        is_plain = acl and not detours and each != side.subnet.id
+        different.setdefault(acl.id if acl and is_plain else (each,), each)
+    return different.values()
 
 
 def _list_entries(origin: _Side, side: _Side, link: TransitAttachment) -> tuple[str, ...]:
@@ -149,16 +161,15 @@ def _find_detours(
             yield GateResult(step, stopped) if each.dropped else GateResult(step)
 
 
-def _merge_choices(
-    subnet_ids: Sequence[str], choices: Sequence[Sequence[GateResult]]
-) -> Iterator[GateResult]:
+def _merge_choices(choices: Mapping[str, Sequence[GateResult]]) -> Iterator[GateResult]:
     """Merge what traffic passes by each subnet that it may enter by: what holds for all of them."""
-    if all(any(it.step.status is StepStatus.BROKEN for it in each) for each in choices):
-        yield from choices[0]
+    ways = choices.values()
+    if all(any(it.step.status is StepStatus.BROKEN for it in each) for each in ways):
+        yield from next(iter(ways))
         return
-    for subnet_id, found in zip(subnet_ids, choices, strict=True):
+    for subnet_id, found in choices.items():
         for each in found:
-            if each.step.status is StepStatus.HOLDS or all(each in it for it in choices):
+            if each.step.status is StepStatus.HOLDS or all(each in it for it in ways):
                 yield each
                 continue
             missing = each.step.missing or f"whether the traffic enters by {subnet_id}"

@@ -14,10 +14,17 @@ https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-security-groups.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from operator import and_
 
 from posture.analysis.acl_gates import AclGates
-from posture.analysis.acls import find_unrestricted_versions
+from posture.analysis.acls import (
+    EPHEMERAL_PORTS,
+    cut_range,
+    find_unrestricted_versions,
+    get_starts,
+)
 from posture.analysis.addresses import IPV6, NOTHING, AddressSet
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
 from posture.analysis.central.ends import VpcEnd
@@ -48,11 +55,32 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """A step, the sources that it certainly stops, and the groups of which a workload needs one."""
+    """What a gate does to traffic.
+
+    Attributes:
+        step: The step.
+        stopped: The sources that it certainly stops.
+        groups: The groups of which a workload needs one.
+        unanswered: The sources to which return traffic is denied, by ranges of client ports.
+    """
 
     step: CentralStep
     stopped: AddressSet = NOTHING
     groups: frozenset[str] = frozenset()
+    unanswered: tuple[tuple[PortRange, AddressSet], ...] = ()
+
+
+def find_unanswered(passed: Iterable[GateResult]) -> AddressSet:
+    """Find the sources that get no answer on any client port, for one gate or several together."""
+    denied = [each for result in passed for each in result.unanswered]
+    if not denied:
+        return NOTHING
+    starts = (start for ports, _ in denied for start in get_starts(ports))
+    by_range = (
+        AddressSet.union(sources for (low, high), sources in denied if low <= first <= high)
+        for first, _ in cut_range(EPHEMERAL_PORTS, starts)
+    )
+    return reduce(and_, by_range)
 
 
 def evaluate_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow, acls: AclGates) -> GateResult:
@@ -90,7 +118,14 @@ def evaluate_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow, acls: AclG
     ]
     status, stopped = _decide(by_port, flow)
     text = denials[0].describe(subnet_id, flow)
-    return GateResult(CentralStep(kind, status, acl.id, text, end.account), stopped)
+    step = CentralStep(kind, status, acl.id, text, end.account)
+    return GateResult(step, stopped, unanswered=tuple(_list_unanswered(denials)))
+
+
+def _list_unanswered(denials: Iterable[_Denial]) -> Iterator[tuple[PortRange, AddressSet]]:
+    for each in denials:
+        if each.obstacle.ports:
+            yield each.obstacle.ports, each.obstacle.addresses
 
 
 @dataclass(frozen=True, slots=True)

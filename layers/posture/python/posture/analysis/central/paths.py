@@ -10,7 +10,13 @@ from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.analysis.central.answers import CentralPath, CentralStep, StepKind, StepStatus
 from posture.analysis.central.crossings import list_crossings
 from posture.analysis.central.ends import VpcEnd, get_end
-from posture.analysis.central.gates import Flow, GateResult, evaluate_groups, evaluate_outbound
+from posture.analysis.central.gates import (
+    Flow,
+    GateResult,
+    evaluate_groups,
+    evaluate_outbound,
+    find_unanswered,
+)
 from posture.analysis.central.routes import get_transit
 from posture.analysis.central.targets import (
     CentralTarget,
@@ -333,7 +339,7 @@ class CentralTracer:
                 else GateResult(each)
                 for each in branch.steps
             ]
-        stopped = AddressSet.union(each.stopped for each in passed)
+        stopped = AddressSet.union(each.stopped for each in passed) | find_unanswered(passed)
         steps = (*out.steps, *(each.step for each in passed))
         groups = frozenset(group for each in passed for group in each.groups)
         reaching = flow.sources - stopped

@@ -18,7 +18,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from multiprocessing import Process, Queue
+from multiprocessing import Pipe, Process
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def serve(name: str, size: int, results: Any) -> None:
 
     given = INPUTS[name](size)
     server = open_server(given)
-    results.put(
+    results.send(
         {
             "url": f"http://127.0.0.1:{server.port}",
             "function": given.function,
@@ -99,9 +99,10 @@ def serve(name: str, size: int, results: Any) -> None:
 
 def main(name: str, size: str, memory: str = "", times: str = "2") -> None:
     """Measure and print."""
-    results: Any = Queue()
-    Process(target=serve, args=(name, int(size), results), daemon=True).start()
-    served = results.get()
+    received, sent = Pipe(duplex=False)
+    Process(target=serve, args=(name, int(size), sent), daemon=True).start()
+    sent.close()  # so that it ends if the server cannot start
+    served = received.recv()
     limit = int(memory or served["memory"])
     with control_groups(limit) as groups:
         for measured in run_events(served, groups, int(times)):

@@ -186,12 +186,7 @@ class MembersAws(MeteredAws):
         account = query["RoleArn"].split(":")[4]
         if account not in self.accounts or self.accounts[account].fault is Fault.ROLE:
             raise AwsError(Fault.ROLE, 403)
-        return (
-            "<AssumeRoleResponse><AssumeRoleResult><Credentials>"
-            f"<AccessKeyId>ASIA{account}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
-            "<SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>"
-            "</Credentials></AssumeRoleResult></AssumeRoleResponse>"
-        ).encode()
+        return build_credentials(account)
 
     def _query(self, request: Json) -> list[Json]:
         if request.get("IndexName") != "by-region":
@@ -247,6 +242,16 @@ class MembersAws(MeteredAws):
             self._regions[item["head_of"]["S"]].add(item["scope"]["S"])
         elif table == "baseline" and item["kind"]["S"] == "member":
             self.member_stream.append(item["name"]["S"])
+
+
+def build_credentials(account: str) -> bytes:
+    """Return the credentials of a role, whose key names its account."""
+    return (
+        "<AssumeRoleResponse><AssumeRoleResult><Credentials>"
+        f"<AccessKeyId>ASIA{account}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
+        "<SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>"
+        "</Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    ).encode()
 
 
 def _tidy(rows: Mapping[str, list[Json]]) -> None:

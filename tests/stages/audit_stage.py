@@ -15,7 +15,7 @@ from posture.model.verdict import Verdict
 from posture.store.actors import ActorDirectory
 from posture.store.attribute_values import serialize
 from posture.store.hash_chain import Chain
-from posture.store.items import build_items, item_key
+from posture.store.items import TransitionItems, build_items, item_key
 from posture.store.scope_evaluation import Evaluation, WriteResult
 from posture.store.scope_record import index_fields, record_key
 from posture.store.scope_store import Store
@@ -95,8 +95,11 @@ class TableWriter:
         commit = ""
         self._actors.remember(steps)
         known = {name: item_key(finding) for name, finding in stored.items()}
-        items = (build_items(step, known.get(step.finding.id, "")) for step in steps)
-        for part in split_into_parts(items, instant, chain):
+
+        def build(step: Transition) -> TransitionItems:
+            return build_items(step, known.get(step.finding.id, ""))
+
+        for part in split_into_parts(steps, build, instant, chain):
             for write in build_part_writes(part, TABLES):
                 if "Put" in write:
                     self._client.put_item(**write["Put"])

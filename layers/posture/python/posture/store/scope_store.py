@@ -19,7 +19,7 @@ from posture.store.attribute_values import Item
 from posture.store.conditional_writes import ConditionFailedError, transact, update
 from posture.store.former_items import build_carry_over
 from posture.store.hash_chain import Chain
-from posture.store.items import build_items
+from posture.store.items import TransitionItems, build_items
 from posture.store.last_observed import LastObservedTimes
 from posture.store.pending_causes import PendingCauses
 from posture.store.resource_index import ResourceIndex, digest_ids
@@ -44,6 +44,7 @@ from posture.store.snapshots import SnapshotTable
 from posture.store.transactions import (
     MAX_ACTIONS,
     TransactionPart,
+    TransactionParts,
     build_part_writes,
     split_into_parts,
 )
@@ -190,16 +191,12 @@ class Store(ScopeReader):
                 evaluation.scope, remembered, former, evaluation.observed_at
             )
         chain = state.record.chain if state.record else Chain()
-        items = (
-            build_items(
-                step,
-                state.keys.get(step.finding.id, ""),
-                self._keep_resolved,
-                evaluation.at,
-            )
-            for step in steps
-        )
-        parts = split_into_parts(items, evaluation.at, chain, evaluation.name)
+
+        def build(step: Transition) -> TransitionItems:
+            former_key = state.keys.get(step.finding.id, "")
+            return build_items(step, former_key, self._keep_resolved, evaluation.at)
+
+        parts = split_into_parts(steps, build, evaluation.at, chain, evaluation.name)
         others = (*others, *self._add_index(index, parts, others))
         if not steps:
             done = self._write(evaluation, None, observed, guard, others)
@@ -219,13 +216,13 @@ class Store(ScopeReader):
     def _add_index(
         self,
         index: Sequence[Item],
-        parts: Sequence[TransactionPart],
+        parts: TransactionParts,
         others: Sequence[TransactWriteItemTypeDef],
     ) -> tuple[TransactWriteItemTypeDef, ...]:
         """Add changes of the resource index to the only transaction, or put them before it."""
         is_one = len(parts) == 1 or bool(others and not parts)
-        size = sum(each.count_writes() for each in parts) + len(others) + len(index) + 1
-        if is_one and size <= MAX_ACTIONS:
+        more = len(others) + len(index) + 1
+        if is_one and parts.count_writes_of_first() + more <= MAX_ACTIONS:
             return self.resource_index.build_puts(index)
         self.resource_index.put(index)
         return ()

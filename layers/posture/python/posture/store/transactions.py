@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWrite
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -52,39 +52,82 @@ class TransactionPart:
         """Whether it completes the evaluation."""
         return self.number == self.parts
 
-    def count_writes(self) -> int:
-        """Count the writes of its items."""
-        return len(self.findings) + len(self.rows) + len(self.vacated)
+
+class TransactionParts(Collection[TransactionPart]):
+    """The transactions of an evaluation, of which the items of one are in memory at a time.
+
+    They are built when they are iterated over; those of the first were built to be measured.
+    """
+
+    def __init__(
+        self,
+        chunks: Sequence[Sequence[Transition]],
+        first: Sequence[TransitionItems],
+        build: Callable[[Transition], TransitionItems],
+        chain: Chain,
+        name: Callable[[int], str],
+    ) -> None:
+        self._chunks = chunks
+        self._first = first
+        self._build = build
+        self._chain = chain
+        self._name = name
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def count_writes_of_first(self) -> int:
+        """Count the writes of the first transaction's items."""
+        return sum(map(_count_writes, self._first))
+
+    def __contains__(self, part: object) -> bool:
+        return any(each == part for each in self)
+
+    def __iter__(self) -> Iterator[TransactionPart]:
+        chain = self._chain
+        for number, transitions in enumerate(self._chunks, 1):
+            built = self._first if number == 1 else tuple(map(self._build, transitions))
+            part = self._build_part(number, built, chain)
+            chain = part.chain
+            yield part
+
+    def _build_part(
+        self, number: int, built: Sequence[TransitionItems], chain: Chain
+    ) -> TransactionPart:
+        commit, parts = self._name(number), len(self)
+        rows = []
+        for items in built:
+            row, chain = append_to_chain(with_commit(items.row, commit, parts), chain)
+            rows.append(row)
+        findings = tuple(with_commit(items.finding, commit) for items in built)
+        taken = tuple(items.transition for items in built)
+        vacated = tuple(
+            {"scope": items.finding["scope"], **serialize({"item": items.vacated})}
+            for items in built
+            if items.vacated
+        )
+        return TransactionPart(number, parts, commit, taken, findings, vacated, tuple(rows), chain)
 
 
 def split_into_parts(
-    steps: Iterable[TransitionItems], at: datetime, chain: Chain, name: str = ""
-) -> tuple[TransactionPart, ...]:
+    steps: Iterable[Transition],
+    build: Callable[[Transition], TransitionItems],
+    at: datetime,
+    chain: Chain,
+    name: str = "",
+) -> TransactionParts:
     """Split transitions into transactions, in their order, continuing a chain.
 
     The names of the transactions begin with the time of the rows, and end with `name`.
     """
-    chunks = list(_chunks(steps))
-    parts = []
-    for number, chunk in enumerate(chunks, 1):
-        commit = f"{format_iso(at)}#{number}{name}"
-        rows = []
-        for items in chunk:
-            row, chain = append_to_chain(with_commit(items.row, commit, len(chunks)), chain)
-            rows.append(row)
-        findings = tuple(with_commit(items.finding, commit) for items in chunk)
-        taken = tuple(items.transition for items in chunk)
-        vacated = tuple(
-            {"scope": items.finding["scope"], **serialize({"item": items.vacated})}
-            for items in chunk
-            if items.vacated
-        )
-        parts.append(
-            TransactionPart(
-                number, len(chunks), commit, taken, findings, vacated, tuple(rows), chain
-            )
-        )
-    return tuple(parts)
+    chunks: list[Sequence[Transition]] = []
+    first: Sequence[TransitionItems] = ()
+    for chunk in _chunks(map(build, steps)):
+        first = first or chunk
+        chunks.append(tuple(items.transition for items in chunk))
+    return TransactionParts(
+        chunks, first, build, chain, lambda number: f"{format_iso(at)}#{number}{name}"
+    )
 
 
 def build_part_writes(part: TransactionPart, tables: Tables) -> list[TransactWriteItemTypeDef]:
@@ -108,7 +151,7 @@ def _chunks(steps: Iterable[TransitionItems]) -> Iterator[Sequence[TransitionIte
     for items in steps:
         row = items.row.to_json().encode()  # has more bytes than DynamoDB counts
         # A finding's item has what its row has, and little of its own.
-        more, weight = (3 if items.vacated else 2), 2 * len(row) + OWN_BYTES
+        more, weight = _count_writes(items), 2 * len(row) + OWN_BYTES
         if chunk and (writes + more > MAX_WRITES or size + weight > MAX_BYTES):
             yield chunk
             chunk, writes, size = [], 0, 0
@@ -117,3 +160,7 @@ def _chunks(steps: Iterable[TransitionItems]) -> Iterator[Sequence[TransitionIte
         size += weight
     if chunk:
         yield chunk
+
+
+def _count_writes(items: TransitionItems) -> int:
+    return 3 if items.vacated else 2

@@ -68,3 +68,16 @@ def test_the_work_grows_with_the_services(change: Callable[[Organization], Organ
     )
     steep = {name: (few[name], lines) for name, lines in many.items() if lines > 5 * few[name]}
     assert not steep
+
+
+def test_remediations_grow_with_the_services() -> None:
+    """A plan for each service is proposed, and tried for few of the others."""
+    few, many = (
+        VpcContext(each.snapshots[SPOKE], build_baseline(each), shared=each.shared)
+        for each in (
+            empty_zones(build_organization(services=[f"svc{at}" for at in range(count)], spokes=1))
+            for count in (15, 60)
+        )
+    )
+    works = [count_lines(partial(evaluate_context, each)) for each in (few, many)]
+    assert works[1] <= 6 * works[0]

@@ -31,6 +31,7 @@ from posture.rules.trial import build_trial, get_network
 MOST_TRIALS = 24  # networks that are evaluated for one use
 MOST_STEPS = 8  # that one plan mends
 MOST_PLANS = 3  # that are proposed
+MOST_KNOWN = 4  # plans for other services that are tried first
 
 
 def propose_central(vpc: VpcContext, use: CentralUse) -> tuple[Remediation, ...]:
@@ -45,11 +46,13 @@ def propose_central(vpc: VpcContext, use: CentralUse) -> tuple[Remediation, ...]
         nothing mends all that is broken.
     """
     known = _get_known(vpc)
-    for each in known:  # what mends one service often mends the others
+    for index, each in enumerate(known):  # what mends one service often mends the others
         if _is_mended(use, evaluate_use(each.after, use.service)):
+            known.append(known.pop(index))
             return (each.remediation,)
     found = [_Known(_build(vpc, plan), after) for plan, after in _Search(use).find_plans(vpc)]
     known += found[:1]
+    del known[:-MOST_KNOWN]
     return tuple(each.remediation for each in found)
 
 
@@ -63,7 +66,7 @@ class _Known:
 
 @cache_by_identity(maxsize=1)
 def _get_known(_: VpcContext) -> list[_Known]:
-    """Return what was proposed for other services of a VPC, to be added to."""
+    """Return what was proposed for other services of a VPC, what was used last at the end."""
     return []
 
 

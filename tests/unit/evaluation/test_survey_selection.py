@@ -25,6 +25,7 @@ NOW = datetime(2026, 11, 28, 10, 30, tzinfo=UTC)
 HOME = Region(HUB_ACCOUNT, "eu-west-1")
 FIRST, SECOND = get_spoke_account(1), get_spoke_account(2)
 UNMONITORED = "999999999999"
+ZONES = frozenset({SharedKind.ZONES})
 ACCOUNTS = frozenset({HUB_ACCOUNT, FIRST, SECOND})
 ROUTE53, RAM, EC2 = "route53.amazonaws.com", "ram.amazonaws.com", "ec2.amazonaws.com"
 
@@ -138,7 +139,18 @@ def test_the_schedule_reads_all_but_what_was_just_read_the_oldest_first() -> Non
 
 def test_accounts_are_sorted_by_their_oldest_part() -> None:
     """One that was never read comes first."""
-    zones = frozenset({SharedKind.ZONES})
     times = {(SharedKind.ZONES, FIRST): NOW, (SharedKind.ZONES, SECOND): NOW - FRESH}
-    order = sort_accounts(dict.fromkeys((FIRST, SECOND, HUB_ACCOUNT), zones), times)
-    assert list(order) == [HUB_ACCOUNT, SECOND, FIRST]
+    assert next(iter(sort_accounts(dict.fromkeys(ACCOUNTS, ZONES), times, NOW))) == HUB_ACCOUNT
+    order = sort_accounts(dict.fromkeys((FIRST, SECOND), ZONES), times, NOW)
+    assert list(order) == [SECOND, FIRST]
+
+
+def test_accounts_that_cannot_be_read_leave_time_for_the_others() -> None:
+    """Their parts stay the oldest, and they may take all the time of each survey of a day."""
+    healthy = {f"{at:012}" for at in range(20)}
+    kinds = dict.fromkeys((*healthy, *(f"9{at:011}" for at in range(100))), ZONES)
+    times = {(SharedKind.ZONES, each): NOW for each in healthy}
+    surveys = [NOW + timedelta(hours=hour) for hour in range(24)]
+    begun = {each for at in surveys for each in list(sort_accounts(kinds, times, at))[:60]}
+    assert healthy <= begun
+    assert all(set(sort_accounts(kinds, times, at)) == kinds.keys() for at in surveys)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import chain
 
 from posture.changes.shared_events import NETWORK_MANAGER, RAM, ROUTE53
 from posture.model.change import Change
@@ -87,7 +89,7 @@ def _list_users(network: SharedNetwork) -> Iterator[tuple[str, str]]:
 def select_all(
     accounts: Iterable[str], times: PartTimes, now: datetime, former: SharedNetwork | None = None
 ) -> dict[str, frozenset[SharedKind]]:
-    """Select every kind in all accounts, except what was just read completely, the oldest first.
+    """Select every kind in all accounts, except what was just read completely.
 
     What was denied is read again at once: the permission may have been granted since.
     """
@@ -101,13 +103,22 @@ def select_all(
         )
         for account in accounts
     }
-    return sort_accounts({account: it for account, it in kinds.items() if it}, times)
+    return sort_accounts({account: it for account, it in kinds.items() if it}, times, now)
 
 
-def sort_accounts(kinds: Kinds, times: PartTimes) -> dict[str, frozenset[SharedKind]]:
-    """Sort accounts so that those come first whose parts were read longest ago."""
+def sort_accounts(
+    kinds: Kinds, times: PartTimes, now: datetime
+) -> dict[str, frozenset[SharedKind]]:
+    """Sort accounts: those whose parts were read longest ago, and between them others by lot.
+
+    Parts that cannot be read stay the oldest: accounts that take all the time of a survey would
+    keep the others from being read.
+    """
     oldest = {
         account: min(times.get((kind, account), NEVER) for kind in wanted)
         for account, wanted in kinds.items()
     }
-    return {each: kinds[each] for each in sorted(kinds, key=lambda it: (oldest[it], it))}
+    by_age = sorted(kinds, key=lambda it: (oldest[it], it))
+    by_lot = sorted(kinds, key=lambda it: sha256(f"{now} {it}".encode()).digest())
+    ordered = chain.from_iterable(zip(by_age, by_lot, strict=True))
+    return {each: kinds[each] for each in dict.fromkeys(ordered)}

@@ -118,7 +118,7 @@ class Surveyor:
     now: TimeSource = utc_now
 
     def survey_all(self, deadline: Deadline | None = None) -> SurveyResult:
-        """Survey every account, those first whose facts are oldest.
+        """Survey every account, as `sort_accounts` orders them.
 
         Raises:
             ClientError, BotoCoreError: DynamoDB does not answer.
@@ -171,8 +171,9 @@ class Surveyor:
         for each, concerned in zip(wanted, accounts, strict=True):
             for account in concerned:
                 kinds[account] = kinds.get(account, frozenset()) | each.change.kinds
-        times = self.table.load_times(self.home.name, self.now())
-        kinds = sort_accounts(kinds, times)
+        now = self.now()
+        times = self.table.load_times(self.home.name, now)
+        kinds = sort_accounts(kinds, times, now)
         changed = frozenset(name for each in wanted for name in each.change.resource_ids)
         plan = SurveyPlan(self.home.name, self.accounts, kinds, former, times, changed)
         self._survey(result, plan, deadline, [each.change for each in wanted])

@@ -105,6 +105,36 @@ def test_a_sweep_gets_past_a_finding_that_cannot_be_read(stage: Stage) -> None:
     assert stage.network.bare in {each.scope.subject for each in result.results}
 
 
+@pytest.mark.parametrize(("attribute", "value"), HARMS["head"])
+def test_a_sweep_gets_past_a_scope_record_that_cannot_be_read(
+    stage: Stage, attribute: str, value: Any
+) -> None:
+    """It names the scope and records all others; put right, nothing is left."""
+    stage.sweep()
+    mend = edited(stage, "head", attribute, value)
+    stage.open_group()
+    result = stage.sweep()
+    assert list(result.failed) == [stage.network.scope]
+    assert f"scope record {stage.network.scope}" in result.failed[stage.network.scope]
+    assert stage.network.bare in {each.scope.subject for each in result.results}
+    mend()
+    assert stage.sweep().failed == {}
+    assert stage.about(stage.network.group)
+
+
+def test_a_sweep_names_a_scope_record_whose_key_is_no_scope(stage: Stage) -> None:
+    """The region stands for it."""
+    stage.sweep()
+    (item, *_) = stage.dynamodb.scan(
+        TableName="findings",
+        FilterExpression="kind = :head",
+        ExpressionAttributeValues={":head": {"S": "head"}},
+    )["Items"]
+    stage.dynamodb.put_item(TableName="findings", Item={**item, "scope": {"S": "nowhere"}})
+    (reason,) = stage.sweep().failed.values()
+    assert "nowhere" in reason
+
+
 @pytest.mark.parametrize(
     "item",
     [

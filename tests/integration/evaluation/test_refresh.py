@@ -152,6 +152,24 @@ def test_one_dependent_that_fails_stops_no_other(
     assert again.build_response() == {"batchItemFailures": []}
 
 
+def test_a_dependent_whose_record_cannot_be_read_stops_no_other(stage: OrganizationStage) -> None:
+    """It is named, and the records are retried."""
+    stage.organization = empty_zone(stage.organization)
+    stage.survey()
+    scope = stage.organization.snapshots["vpc-spoke2"].scope
+    stage.dynamodb.update_item(
+        TableName="findings",
+        Key={"scope": {"S": str(scope)}, "item": {"S": "#head"}},
+        UpdateExpression="SET revision = :text",
+        ExpressionAttributeValues={":text": {"S": "three"}},
+    )
+    result = stage.refresh()
+    assert list(result.sweep_result.failed) == [scope]
+    assert "revision" in result.sweep_result.failed[scope]
+    assert len(result.sweep_result.results) == len(SPOKES)
+    assert result.build_response() == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+
+
 def test_what_no_time_was_left_for_is_left_to_the_retry(stage: OrganizationStage) -> None:
     """The records come again, and what is left is known from the tables."""
     stage.organization = empty_zone(stage.organization)

@@ -105,6 +105,30 @@ def test_the_function_exports_every_chain(s3: "S3Client", monkeypatch: pytest.Mo
     assert locked["ObjectLockMode"] == "COMPLIANCE"
 
 
+def test_a_scope_record_that_cannot_be_read_hides_no_other(
+    s3: "S3Client", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are exported, not as all there are; then the function fails, and names it."""
+    monkeypatch.setattr("posture.runtime.clients.dynamodb", lambda: boto3.client("dynamodb"))
+    monkeypatch.setattr("posture.runtime.clients.s3", lambda: boto3.client("s3"))
+    writer = TableWriter(boto3.client("dynamodb"))
+    writer.record(0, verdict(), verdict(resource="subnet-0b"))
+    writer.record(5, scope=OTHER)
+    boto3.client("dynamodb").update_item(
+        TableName=TABLES.findings,
+        Key={"scope": {"S": str(OTHER)}, "item": {"S": "#head"}},
+        UpdateExpression="SET revision = :text",
+        ExpressionAttributeValues={":text": {"S": "three"}},
+    )
+    with pytest.raises(Exception, match=str(OTHER)):
+        run_function()
+    (exported,) = s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    header, *ends, last = read_lines(s3, exported["Key"])
+    assert header["complete"] is False
+    assert [each["scope"] for each in ends] == [str(SCOPE), "waivers"]
+    assert last == {"chains": 2, "rows": 2}
+
+
 def test_without_a_bucket_the_function_does_not_start() -> None:
     """The template deploys it only with one."""
     with pytest.raises(SettingsError, match="EVIDENCE_BUCKET"):

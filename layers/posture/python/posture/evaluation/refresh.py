@@ -125,8 +125,10 @@ class Refresher:
             self._shared,
             ProofAllowance(MAX_PROVEN),
         )
-        dependents = self._find_dependents()
+        unreadable: dict[str, str] = {}
+        dependents = self._find_dependents(unreadable)
         progress = self._evaluate_all(evaluator, dependents, deadline)
+        progress.failed |= {Scope.parse(each): why for each, why in unreadable.items()}
         sweep_result = SweepResult(
             region,
             tuple(progress.results),
@@ -138,15 +140,18 @@ class Refresher:
             self._keep_reason(records[0], sweep_result)
         return RefreshResult(sweep_result, len(dependents), progress.read_anew, tuple(retried))
 
-    def _find_dependents(self) -> tuple[ScopeRecord, ...]:
-        """Find the VPCs that were evaluated with other facts than the present ones."""
+    def _find_dependents(self, unreadable: dict[str, str]) -> tuple[ScopeRecord, ...]:
+        """Find the VPCs that were evaluated with other facts than the present ones.
+
+        Those whose record cannot be read are added to `unreadable`, with the reason.
+        """
         network = self._shared.load().network
         scopes = (
             each
             for each in self._findings.list_scopes()
             if each.vpc_id and self._ports.watches(Region(each.account, each.region))
         )
-        records = self._findings.read_records(scopes, EVALUATED)
+        records = self._findings.read_records(scopes, EVALUATED, unreadable)
         return tuple(each for each in records if each.exists and not _is_current(each, network))
 
     def _evaluate_all(

@@ -82,7 +82,7 @@ class RegionSweep:
 
         Raises:
             ClientError, BotoCoreError: EC2 does not list VPCs, or DynamoDB does not answer.
-            CorruptItemError: the baseline or a scope record cannot be read.
+            CorruptItemError: the baseline cannot be read.
         """
         deadline = deadline or Deadline()
         slices = self.run_slices(changes, deadline)
@@ -105,11 +105,11 @@ class RegionSweep:
         Slices of which every VPC was observed `since` a time are left out, but for the first one:
         so a sweep that was stopped continues.
         """
-        records = {each.scope: each for each in self._store.load_region_records(self.region)}
+        records, unrecorded = self._load_records()
         evaluator = ScopeEvaluator(self._store, self._baselines, self._observer.now, self._shared)
         latest = evaluator.latest()
         access = records.pop(self.region.scope, None)
-        unrecorded = self._acknowledge(records.pop(self.region.monitor, None))
+        unrecorded |= self._acknowledge(records.pop(self.region.monitor, None))
         # What a change leads to has an event; what a schedule finds may lack one.
         missed = None if changes else MissedChanges(self._store, self._observer.now)
         try:
@@ -198,11 +198,12 @@ class RegionSweep:
         """Resolve all findings of the region, such as those of an account that is not watched."""
         evaluator = ScopeEvaluator(self._store, self._baselines, self._observer.now, self._shared)
         now = self._observer.now()
-        records = self._store.load_region_records(self.region)
+        records, unreadable = self._load_records()
         tasks: dict[Scope, Task] = {
-            each.scope: partial(evaluator.end, each.scope, now, reason=reason) for each in records
+            scope: partial(evaluator.end, scope, now, reason=reason) for scope in records
         }
-        return _run_tasks(self.region, tasks, (), deadline or Deadline())
+        result = _run_tasks(self.region, tasks, (), deadline or Deadline())
+        return replace(result, failed={**result.failed, **unreadable})
 
     def _record_access(
         self,
@@ -240,11 +241,16 @@ class RegionSweep:
 
         Raises:
             ClientError, BotoCoreError: DynamoDB does not answer.
-            CorruptItemError: a scope record cannot be read.
         """
-        records = self._store.load_region_records(self.region)
-        records = tuple(each for each in records if not each.scope.is_monitor)
-        return min((each.observed_at for each in records), default=None)
+        records, _ = self._load_records()
+        times = (each.observed_at for scope, each in records.items() if not scope.is_monitor)
+        return min(times, default=None)
+
+    def _load_records(self) -> tuple[dict[Scope, ScopeRecord], dict[Scope, str]]:
+        """Load the scope records of the region, and why others cannot be read."""
+        unreadable: dict[Scope, str] = {}
+        records = self._store.load_region_records(self.region, unreadable)
+        return {each.scope: each for each in records}, unreadable
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,12 @@ import gzip
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Protocol, cast
 
+from posture.errors import CorruptItemError
 from posture.lean_dataclass import dataclass
 from posture.runtime.settings import EvidenceBucket
 from posture.store.chain_ends import ChainEnd, ExportHeader, format_lines
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+MAX_NAMED = 10  # scope records that an error names
 LEVEL = 6  # of compression; digests are random, so more effort saves nothing
 
 
@@ -76,32 +79,52 @@ def export_chain_ends(
 ) -> ExportResult:
     """Export the ends of the chains of all scopes and of the waivers.
 
+    Where a scope record cannot be read, the others are exported, as an export of some scopes only.
+
     Args:
         findings: The findings table, whose scope records hold the ends.
         waivers: The waivers, whose chain ends in the baseline table.
         target: Where the export goes.
         header: What is exported, and when.
+
+    Raises:
+        CorruptItemError: Some scope records cannot be read; the others were exported.
     """
-    counted = _Counter()
+    unreadable: dict[str, str] = {}
     key = build_key(header)
     with TemporaryFile() as file:
-        with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=LEVEL, mtime=0) as packed:
-            for line in format_lines(header, counted.count(list_chain_ends(findings, waivers))):
-                packed.write(f"{line}\n".encode())
+        counted = _write(file, header, list_chain_ends(findings, waivers, unreadable))
+        if unreadable:
+            file.seek(0)
+            file.truncate()
+            some = replace(header, complete=False)
+            counted = _write(file, some, list_chain_ends(findings, waivers, unreadable))
         file.seek(0)
         digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()
         file.seek(0)
         target.put(key, cast("IO[bytes]", file), b64encode(digest).decode())
+    if unreadable:
+        raise CorruptItemError("; ".join(list(unreadable.values())[:MAX_NAMED]))
     return ExportResult(key, counted.chains, counted.rows)
 
 
-def list_chain_ends(findings: Findings, waivers: WaiverTable) -> Iterator[ChainEnd]:
+def _write(file: IO[bytes], header: ExportHeader, ends: Iterator[ChainEnd]) -> _Counter:
+    """Write an export, compressed; return how much it is."""
+    counted = _Counter()
+    with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=LEVEL, mtime=0) as packed:
+        for line in format_lines(header, counted.count(ends)):
+            packed.write(f"{line}\n".encode())
+    return counted
+
+
+def list_chain_ends(
+    findings: Findings, waivers: WaiverTable, unreadable: dict[str, str]
+) -> Iterator[ChainEnd]:
     """List the end of every chain, as it is read.
 
-    Raises:
-        CorruptItemError: A scope record cannot be read.
+    The scopes whose record cannot be read are added to `unreadable`, with the reason.
     """
-    for record in findings.read_records(findings.list_scopes()):
+    for record in findings.read_records(findings.list_scopes(), unreadable=unreadable):
         yield ChainEnd(str(record.scope), record.chain, record.first_observed_at)
     yield ChainEnd(PARTITION, waivers.load_chain())
 

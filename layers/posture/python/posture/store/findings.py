@@ -15,7 +15,13 @@ from posture.model.verdict import Severity
 from posture.store.attribute_values import StoredItem, require_text, serialize
 from posture.store.items import RESOLVED, is_finding_key, parse_finding
 from posture.store.queries import BATCH, KeyRange, StoredTable, time_range
-from posture.store.scope_record import LISTED, RECORD_KEY, ScopeRecord, parse_scope_record
+from posture.store.scope_record import (
+    LISTED,
+    RECORD_KEY,
+    ScopeRecord,
+    parse_readable,
+    parse_scope_record,
+)
 
 # The attributes of a scope record that say when it was observed and where its chain ends.
 SUMMARY = (
@@ -56,16 +62,27 @@ class Findings(StoredTable):
         return self._query("scope", str(scope))
 
     def read_records(
-        self, scopes: Iterable[Scope], also: tuple[str, ...] = ()
+        self,
+        scopes: Iterable[Scope],
+        also: tuple[str, ...] = (),
+        unreadable: dict[str, str] | None = None,
     ) -> Iterator[ScopeRecord]:
         """Read the records of scopes, without coverage; a scope without a record is left out.
 
-        `also` are further attributes, such as EVALUATED.
+        Args:
+            scopes: The scopes.
+            also: Further attributes, such as EVALUATED.
+            unreadable: Gets the reason why a record cannot be read, by its scope as text. None: an
+                error is raised.
         """
         remaining = iter(scopes)
         while some := list(islice(remaining, BATCH)):
             keys = ({"scope": str(each), "item": RECORD_KEY} for each in some)
-            yield from map(parse_scope_record, self._get_all(keys, attributes=SUMMARY + also))
+            items = self._get_all(keys, attributes=SUMMARY + also)
+            if unreadable is None:
+                yield from map(parse_scope_record, items)
+            else:
+                yield from parse_readable(items, unreadable)
 
     def find(self, scope: Scope, rule: str, resource: str) -> Finding | None:
         """Find the finding of a rule on a resource, read consistently; None if none is stored.

@@ -23,6 +23,7 @@ from posture.store.scope_evaluation import ScopeState
 from posture.store.scope_record import (
     RECORD_KEY,
     ScopeRecord,
+    parse_readable,
     parse_scope_record,
     record_key,
 )
@@ -84,13 +85,26 @@ class ScopeReader(StoredTable):
         keys = [{"scope": str(each), "item": RECORD_KEY} for each in scopes]
         return tuple(map(parse_scope_record, self._get_all(keys, attributes=DNS_ATTRIBUTES)))
 
-    def load_region_records(self, region: Region) -> tuple[ScopeRecord, ...]:
+    def load_region_records(
+        self, region: Region, unreadable: dict[Scope, str] | None = None
+    ) -> tuple[ScopeRecord, ...]:
         """Read the records of all scopes of a region that exist as far as is known.
 
-        They come from an index, so they may be a moment old and carry no coverage.
+        They come from an index, so they may be a moment old and carry no coverage. The scopes of
+        those that cannot be read are added to `unreadable` with the reason; the region's own stands
+        for one whose key is no scope.
         """
+        unreadable = {} if unreadable is None else unreadable
+        reasons: dict[str, str] = {}
         items = self._query("head_of", str(region), index="by-region")
-        return tuple(map(parse_scope_record, items))
+        records = tuple(parse_readable(items, reasons))
+        for key, reason in reasons.items():
+            try:
+                scope = Scope.parse(key)
+            except ValueError:
+                scope = region.scope
+            unreadable[scope] = reason
+        return records
 
     def load_findings(self, scope: Scope, keys: Iterable[tuple[str, str]]) -> tuple[Finding, ...]:
         """Read findings by rule and resource, resolved or not."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from posture.errors import CorruptItemError
 from posture.lean_dataclass import dataclass
 from posture.model.dns import DnsAttributes
 from posture.model.instant import format_iso, parse_iso
@@ -375,6 +376,17 @@ def parse_scope_record(item: StoredItem) -> ScopeRecord:
             passed=_passed(fields.get("passed")),
             shared=_parse_shared(fields),
         )
+
+
+def parse_readable(
+    items: Iterable[StoredItem], unreadable: dict[str, str]
+) -> Iterator[ScopeRecord]:
+    """Parse scope records; add why others cannot be to `unreadable`, by their partition key."""
+    for item in items:
+        try:
+            yield parse_scope_record(item)
+        except CorruptItemError as error:
+            unreadable[str(item["scope"].get("S"))] = str(error)
 
 
 def _snapshot_digest(fields: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ from posture.analysis.coverage import Analysis
 from posture.analysis.gate_work import OVER_LIMIT
 from posture.analysis.path_outcome import PathOutcome
 from posture.model.network import (
+    AclEntry,
     Facet,
     GroupReference,
     Route,
@@ -691,6 +692,41 @@ def test_ports_that_are_not_alike_decide_in_part_or_not_at_all() -> None:
     assert "port 25" in path.deciding.text
     every = ((1, 586), (587, 587), (588, 65535))
     assert trace(changed, ports=every).status is StepStatus.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("low", "status"), [(32767, StepStatus.BROKEN), (32766, StepStatus.PARTLY)]
+)
+def test_two_acls_that_deny_all_client_ports_together_break_a_path(
+    low: int, status: StepStatus
+) -> None:
+    """The step that decides names both; where a port is left, each is partly broken."""
+    denials = {
+        SPOKE: deny(10, protocol="6", from_port=1024, to_port=low),
+        HUB: deny(10, egress=True, protocol="6", from_port=32768, to_port=65535),
+    }
+    organization = TRANSIT
+    for vpc_id, denial in denials.items():
+
+        def close(snapshot: Snapshot, denial: AclEntry = denial) -> Snapshot:
+            entries = (denial, allow(100), allow(100, egress=True))
+            acls = {
+                name: replace(each, entries=entries) for name, each in snapshot.network_acls.items()
+            }
+            return replace(snapshot, network_acls=acls)
+
+        organization = organization.edit_vpc(vpc_id, close)
+    path = trace(organization)
+    assert path.status is status
+    assert {each.subject for each in path.steps if each.status is not StepStatus.HOLDS} == {
+        "acl-hub",
+        "acl-spoke1",
+    }
+    assert bool(path.reaching) is (status is StepStatus.PARTLY)
+    step = next(each for each in path.steps if each.status is status)
+    if status is StepStatus.BROKEN:
+        assert "1024-32767" in step.text
+        assert "32768-65535" in step.text
 
 
 def test_an_acl_that_was_not_read_is_unknown_in_its_account() -> None:

@@ -332,6 +332,8 @@ def check_path(organization: Organization, subnet_id: str, path: CentralPath) ->
 
 # Two network ACLs deny all client ports, and only together, behind subnets of another account.
 @example(5558928)
+# It is not known where return traffic goes to addresses that a security group stops anyway.
+@example(3096500890)
 @settings(max_examples=150)
 @given(st.integers(0, 2**32))
 def test_every_path_is_what_single_packets_do(seed: int) -> None:

@@ -15,8 +15,8 @@ https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-security-groups.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
-from operator import and_
+from dataclasses import replace
+from itertools import chain
 
 from posture.analysis.acl_gates import AclGates
 from posture.analysis.acls import (
@@ -72,15 +72,27 @@ class GateResult:
 
 def find_unanswered(passed: Iterable[GateResult]) -> AddressSet:
     """Find the sources that get no answer on any client port, for one gate or several together."""
-    denied = [each for result in passed for each in result.unanswered]
-    if not denied:
-        return NOTHING
-    starts = (start for ports, _ in denied for start in get_starts(ports))
-    by_range = (
-        AddressSet.union(sources for (low, high), sources in denied if low <= first <= high)
-        for first, _ in cut_range(EPHEMERAL_PORTS, starts)
-    )
-    return reduce(and_, by_range)
+    denying = [each.unanswered for each in passed if each.unanswered]
+    if len(denying) <= 1:
+        return NOTHING  # what one gate denies on all client ports, it stops
+    denied = list(chain.from_iterable(denying))
+    found = AddressSet.union(sources for _, sources in denied)
+    for first, _ in cut_range(
+        EPHEMERAL_PORTS, (it for each, _ in denied for it in get_starts(each))
+    ):
+        found &= AddressSet.union(it for (low, high), it in denied if low <= first <= high)
+        if not found:
+            break
+    return found
+
+
+def blame_together(passed: Sequence[GateResult]) -> list[GateResult]:
+    """Call the last gate that denies some client ports broken, for what all such gates deny."""
+    denying = [each for each in passed if each.unanswered]
+    texts = dict.fromkeys(each.step.text for each in denying)
+    text = f"{'; '.join(texts)}; so no client port is left"
+    step = replace(denying[-1].step, status=StepStatus.BROKEN, text=text, missing="")
+    return [replace(each, step=step) if each is denying[-1] else each for each in passed]
 
 
 def evaluate_acl(end: VpcEnd, subnet_id: str, gate: Gate, flow: Flow, acls: AclGates) -> GateResult:

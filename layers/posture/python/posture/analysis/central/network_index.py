@@ -146,7 +146,7 @@ class NetworkIndex:
 
     @cached_property
     def interface_endpoints(self) -> Mapping[str, Sequence[Endpoint]]:
-        """The interface endpoints of the central VPCs, sorted by id, by the service's name."""
+        """The interface endpoints by the service's name, those of each central VPC sorted by id."""
         return group_by_service(
             endpoint
             for snapshot in self.shared.central_vpcs.values()

@@ -13,6 +13,7 @@ from posture.analysis.central.ends import VpcEnd, get_end
 from posture.analysis.central.gates import (
     Flow,
     GateResult,
+    blame_together,
     evaluate_groups,
     evaluate_outbound,
     find_unanswered,
@@ -331,6 +332,7 @@ class CentralTracer:
                 evaluate_outbound(here, question.groups, flow, peering, question.group_ids)
             )
         passed.append(evaluate_groups(there, question.group_ids, flow, peering, question.groups))
+        stopped = AddressSet.union(each.stopped for each in passed)
         for branch in back:
             whole = branch.addresses >= flow.sources
             passed += [
@@ -338,11 +340,15 @@ class CentralTracer:
                 if each.status is StepStatus.BROKEN
                 else GateResult(each)
                 for each in branch.steps
+                # What is stopped anyway does not depend on what is not known of its way.
+                if each.status is not StepStatus.UNKNOWN or not stopped >= branch.addresses
             ]
-        stopped = AddressSet.union(each.stopped for each in passed) | find_unanswered(passed)
+        left = flow.sources - AddressSet.union(each.stopped for each in passed)
+        reaching = left - find_unanswered(passed)
+        if left and not reaching:
+            passed = blame_together(passed)
         steps = (*out.steps, *(each.step for each in passed))
         groups = frozenset(group for each in passed for group in each.groups)
-        reaching = flow.sources - stopped
         if not reaching:
             steps = strengthen(steps)
         return cut_at_broken(Trace(steps, flow.sources, reaching, groups))

@@ -194,7 +194,7 @@ def list_passes(comparison: Comparison) -> list[ScopedVerdict]:
 
 def _list_worse(it: ScopeComparison) -> Iterator[ScopedVerdict]:
     for verdict in (*it.effect.opened, *(each.after for each in it.effect.worsened)):
-        yield it.scope, verdict.drop_unproven_command()
+        yield it.scope, bound_verdict(verdict.drop_unproven_command())
     for cell in it.effect.lost_cells:
         subnet, service = _name_subnet(cell.subnet_id, it.names), short_name(cell.service)
         text = f"Before: {_describe_cell(cell.before)}. After: {_describe_cell(cell.after)}."

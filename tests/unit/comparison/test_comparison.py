@@ -30,6 +30,7 @@ from posture.model.network import EndpointType, Facet, Snapshot
 from posture.model.scope import Scope
 from posture_cli.comparison.charges import compare_charges
 from posture_cli.comparison.compare import Comparison, Kind, compare_snapshots
+from posture_cli.comparison.records import list_worse_verdicts
 from posture_cli.comparison.write import OUTPUTS, summarize, write_comparison
 from posture_cli.options import Output
 
@@ -234,6 +235,8 @@ def test_as_much_of_a_finding_is_written_as_is_stored(
     opened = scope["opened"]
     assert opened
     assert all(len(each["summary"].encode()) <= bounds.SUMMARY for each in opened)
+    worse = [each.summary for _, each in list_worse_verdicts(compare(None, BEFORE))]
+    assert set(worse) >= {each["summary"] for each in opened}
 
 
 def test_sarif_holds_what_becomes_worse(capsys: pytest.CaptureFixture[str]) -> None:

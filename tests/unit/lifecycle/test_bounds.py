@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from finding_builders import verdict
-from posture.lifecycle.bounds import COMMAND, FACTS, bound_report, bound_verdict
+from posture.lifecycle.bounds import COMMAND, FACTS, SENTENCE, bound_report, bound_verdict
 from posture.model.verdict import Remediation
 
 TEXT = "Let the subnets in."
@@ -23,6 +23,16 @@ def test_a_command_that_can_be_stored_is_given_for_each_verdict() -> None:
         replace(verdict(resource=each), remediation=SHORT) for each in ("vpce-1", "vpce-2")
     )
     assert [each.remediation for each in bound_report([first, second])] == [SHORT, SHORT]
+
+
+def test_the_name_of_the_command_is_not_cut_off() -> None:
+    """The text before it is."""
+    long = replace(LONG, text="Let the subnets in. " * 100)
+    verdicts = (replace(verdict("closed", each), remediation=long) for each in ("vpce-1", "vpce-2"))
+    _, second = bound_report(verdicts)
+    assert second.remediation
+    assert second.remediation.text.endswith(" The command of closed for vpce-1 resolves this.")
+    assert len(second.remediation.text.encode()) <= SENTENCE
 
 
 def test_a_long_command_is_given_once_and_named_by_the_others() -> None:

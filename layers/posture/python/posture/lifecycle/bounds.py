@@ -60,8 +60,10 @@ def bound_report(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
             text, proof = bounded.remediation.text, truncate(whole.verified, SENTENCE)
             remedy = Remediation(text, whole.command, proof)
             if first is not verdict:
-                named = f"The command of {first.rule} for {first.resource} resolves this."
-                remedy = Remediation(truncate(f"{text} {named}", SENTENCE))
+                where = bound_resource(first.resource)
+                named = f"The command of {first.rule} for {where} resolves this."
+                room = max(0, SENTENCE - len(named.encode()) - 1)
+                remedy = Remediation(f"{truncate(text, room)} {named}".strip())
             bounded = replace(bounded, remediation=remedy)
         yield bounded
 

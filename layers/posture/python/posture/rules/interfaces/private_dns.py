@@ -41,7 +41,10 @@ DNS_ATTRIBUTES = (
 )
 # Other endpoints that a command lets subnets reach, since private DNS of them takes effect, too.
 MOST_OTHERS = 20
-ATTRIBUTES_FIRST = "First enable the DNS attributes of the VPC, as for the other endpoints."
+ATTRIBUTES_FIRST = (
+    "First let the subnets reach the other endpoints with private DNS, and enable the DNS "
+    "attributes of the VPC."
+)
 
 
 def _private_dns_disabled(vpc: VpcContext) -> Iterator[RuleResult]:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import field
 
 from posture.analysis.central.answers import NameOutcome, StepKind, StepStatus
-from posture.analysis.identity import cache_by_identity
 from posture.edits.format import format_sequence
 from posture.edits.state import NetworkState, apply_to_state
 from posture.errors import EditError
@@ -45,7 +44,7 @@ def propose_central(vpc: VpcContext, use: CentralUse) -> tuple[Remediation, ...]
         Remediations with a command each, whose text says in which accounts it runs; none where
         nothing mends all that is broken.
     """
-    known = _get_known(vpc)
+    known: list[_Known] = vpc.remember(("central plans",), list)  # what was used last at the end
     for index, each in enumerate(known):  # what mends one service often mends the others
         if _is_mended(use, evaluate_use(each.after, use.service)):
             known.append(known.pop(index))
@@ -62,12 +61,6 @@ class _Known:
 
     remediation: Remediation
     after: VpcContext
-
-
-@cache_by_identity(maxsize=1)
-def _get_known(_: VpcContext) -> list[_Known]:
-    """Return what was proposed for other services of a VPC, what was used last at the end."""
-    return []
 
 
 def _build(vpc: VpcContext, plan: Plan) -> Remediation:

@@ -248,7 +248,7 @@ def test_a_deleted_vpc_ends_its_findings(stage: Stage) -> None:
     assert stage.findings(scope) == []
     assert scope not in {
         scope_record.scope
-        for scope_record in stage.store.load_region_records(stage.observer().region)
+        for scope_record in stage.store.load_region_records(stage.observer().region, {})
     }
 
 

@@ -197,7 +197,7 @@ def test_a_vpc_that_is_gone_ends_its_former_findings(former: Stage) -> None:
     after = former.store.load(scope).findings
     assert before.keys() == after.keys()
     assert {each.status for each in after.values()} <= {FindingStatus.RESOLVED}
-    assert scope not in {each.scope for each in former.store.load_region_records(HOME)}
+    assert scope not in {each.scope for each in former.store.load_region_records(HOME, {})}
 
 
 @pytest.mark.parametrize("asked", [OPEN_GROUP, first_rule_id(OPEN_GROUP)])

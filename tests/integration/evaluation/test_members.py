@@ -287,7 +287,7 @@ def test_an_account_that_can_be_read_again_has_no_such_finding(organization: Org
     assert not organization.sweep().failed_regions
     (finding,) = organization.unread(ONE, FindingStatus.RESOLVED)
     assert finding.version == 2
-    known = organization.stage.store.load_region_records(Region(ONE, REGION))
+    known = organization.stage.store.load_region_records(Region(ONE, REGION), {})
     assert Region(ONE, REGION).scope not in {each.scope for each in known}
     assert organization.networks[ONE].vpc in {each.scope.subject for each in known}
 

@@ -171,7 +171,7 @@ def test_members_are_swept_when_they_are_listed(stack: Stack) -> None:
         assert (member.last_error, member.attempts, member.begun_at) == ("", 0, None)
         vpc = stack.organization.networks[account].scope.subject
         scope = Scope(account, REGION, vpc)
-        known = stack.organization.stage.store.load_region_records(Region(account, REGION))
+        known = stack.organization.stage.store.load_region_records(Region(account, REGION), {})
         assert scope in {each.scope for each in known}
     before = stack.member(ONE).swept_at
     counts = stack.sweep()

@@ -95,7 +95,7 @@ def test_a_vpc_that_goes_while_others_are_read_is_ended(stage: Stage) -> None:
     result = stage.sweep()
     assert result.describe_missing() == ()
     assert subjects(result)[-1] == stage.network.bare
-    assert bare not in {head.scope for head in stage.store.load_region_records(HOME)}
+    assert bare not in {head.scope for head in stage.store.load_region_records(HOME, {})}
 
 
 def test_a_vpc_that_is_created_and_deleted_between_sweeps_leaves_no_trace(stage: Stage) -> None:
@@ -111,7 +111,7 @@ def test_a_vpc_that_is_created_and_deleted_between_sweeps_leaves_no_trace(stage:
         stage.network.ec2.delete_vpc(VpcId=vpc)
     rest = [first, *slices]
     assert gone.isdisjoint(each for part in rest for each in subjects(part))
-    assert {head.scope.subject for head in stage.store.load_region_records(HOME)} == vpcs(stage)
+    assert {head.scope.subject for head in stage.store.load_region_records(HOME, {})} == vpcs(stage)
 
 
 def test_a_slice_that_cannot_be_read_fails_its_own_vpcs(stage: Stage) -> None:

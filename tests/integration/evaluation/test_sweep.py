@@ -70,7 +70,7 @@ def test_a_deleted_vpc_is_ended_by_a_sweep(stage: Stage) -> None:
     assert stage.findings(scope) == []
     assert scope not in {
         scope_record.scope
-        for scope_record in stage.store.load_region_records(stage.observer().region)
+        for scope_record in stage.store.load_region_records(stage.observer().region, {})
     }
 
 
@@ -79,13 +79,13 @@ def test_no_vpc_is_ended_while_vpcs_cannot_be_read(stage: Stage) -> None:
     stage.sweep()
     before = {
         scope_record.scope
-        for scope_record in stage.store.load_region_records(stage.observer().region)
+        for scope_record in stage.store.load_region_records(stage.observer().region, {})
     }
     stage.fail("DescribeVpcs", "UnauthorizedOperation")
     stage.sweep()
     assert {
         scope_record.scope
-        for scope_record in stage.store.load_region_records(stage.observer().region)
+        for scope_record in stage.store.load_region_records(stage.observer().region, {})
     } == before | {stage.observer().region.scope}
 
 

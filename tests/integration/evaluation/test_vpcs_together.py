@@ -68,18 +68,18 @@ def test_a_deleted_vpc_is_ended_beside_an_existing_one(stage: Stage) -> None:
     evaluated = evaluate(stage)
     assert (evaluated.failed, subjects(evaluated)) == ((), sorted(both(stage)))
     assert stage.network.bare not in {
-        each.scope.subject for each in stage.store.load_region_records(HOME)
+        each.scope.subject for each in stage.store.load_region_records(HOME, {})
     }
 
 
 def test_nothing_is_ended_where_vpcs_cannot_be_read(stage: Stage) -> None:
     """A denied VPC is not deleted: both are evaluated with what can be read, and retried."""
     stage.sweep()
-    before = {each.scope for each in stage.store.load_region_records(HOME)}
+    before = {each.scope for each in stage.store.load_region_records(HOME, {})}
     stage.fail("DescribeVpcs", "UnauthorizedOperation")
     evaluated = evaluate(stage)
     assert (evaluated.failed, subjects(evaluated)) == (("m-1", "m-2"), sorted(both(stage)))
-    assert {each.scope for each in stage.store.load_region_records(HOME)} == before
+    assert {each.scope for each in stage.store.load_region_records(HOME, {})} == before
 
 
 def test_what_cannot_be_read_together_is_read_one_by_one(stage: Stage) -> None:

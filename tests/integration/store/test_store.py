@@ -334,7 +334,7 @@ def test_a_region_knows_its_scopes(store: Store) -> None:
     evaluate(store, 0, verdict())
     evaluate(store, 0, scope=OTHER)
     evaluate(store, 0, scope=Scope("111122223333", "us-east-1", "vpc-0c"))
-    assert {scope_record.scope for scope_record in store.load_region_records(ireland)} == {
+    assert {scope_record.scope for scope_record in store.load_region_records(ireland, {})} == {
         SCOPE,
         OTHER,
     }
@@ -342,7 +342,9 @@ def test_a_region_knows_its_scopes(store: Store) -> None:
         Evaluation(SCOPE, at(1), exists=False),
         lambda state: resolve_all(SCOPE, state.findings, at(1), "VPC gone"),
     )
-    assert {scope_record.scope for scope_record in store.load_region_records(ireland)} == {OTHER}
+    assert {scope_record.scope for scope_record in store.load_region_records(ireland, {})} == {
+        OTHER
+    }
     assert bad(store) == []
 
 

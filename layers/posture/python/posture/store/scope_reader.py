@@ -86,7 +86,7 @@ class ScopeReader(StoredTable):
         return tuple(map(parse_scope_record, self._get_all(keys, attributes=DNS_ATTRIBUTES)))
 
     def load_region_records(
-        self, region: Region, unreadable: dict[Scope, str] | None = None
+        self, region: Region, unreadable: dict[Scope, str]
     ) -> tuple[ScopeRecord, ...]:
         """Read the records of all scopes of a region that exist as far as is known.
 
@@ -94,7 +94,6 @@ class ScopeReader(StoredTable):
         those that cannot be read are added to `unreadable` with the reason; the region's own stands
         for one whose key is no scope.
         """
-        unreadable = {} if unreadable is None else unreadable
         reasons: dict[str, str] = {}
         items = self._query("head_of", str(region), index="by-region")
         records = tuple(parse_readable(items, reasons))

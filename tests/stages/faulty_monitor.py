@@ -2,12 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import boto3
 import pytest
@@ -52,15 +52,41 @@ from stack_tables import TABLES, create_tables
 from stored_findings import read_stored_findings
 
 TRIES = 10  # as in template.yaml: then the stream gives its records up
-# Where threads would make the order of calls a matter of chance, there is one.
-THREADS = (
-    "posture.evaluation.batch.SCOPES_AT_ONCE",
-    "posture.evaluation.region_sweep.WRITERS",
-    "posture.notification.digest_publisher.MAX_WORKERS",
-    "posture.store.resource_index.QUERIES",
+# Where threads would make the order of calls a matter of chance, all is done in turn.
+THREADED = (
+    "posture.ec2.describe",
+    "posture.evaluation.batch",
+    "posture.evaluation.region_sweep",
+    "posture.evaluation.scope_resolver",
+    "posture.notification.digest_publisher",
+    "posture.store.last_observed",
+    "posture.store.resource_index",
 )
 
+T = TypeVar("T")
 ReportedVersion = tuple[str, int]  # a finding's id and version
+
+
+class InTurn:
+    """Stands for a pool of threads: what would run at once runs in turn, in the caller's thread."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Take a pool's arguments."""
+
+    def __enter__(self) -> Self:
+        """Open."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+
+    @staticmethod
+    def map(act: Callable[..., T], *items: Iterable[Any], timeout: float = 0) -> Iterator[T]:  # noqa: ARG004 - a pool's
+        """Call a function with each item; the first failure is raised, and then nothing is left."""
+        return map(act, *items)
+
+    def shutdown(self, **_: object) -> None:
+        """Leave out the rest, which was not begun."""
 
 
 class OutOfTime(LambdaContext):
@@ -381,8 +407,8 @@ class FaultyMonitor:
 def faulty() -> Iterator[FaultyMonitor]:
     """Build the region and empty tables; every order of calls is repeatable."""
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
-        for name in THREADS:
-            patch.setattr(name, 1)
+        for name in THREADED:
+            patch.setattr(f"{name}.ThreadPoolExecutor", InTurn)
         patch.setattr("time.sleep", lambda _: None)
         mock_random.seed(0)  # the ids of what is made are those of the last time
         patch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
@@ -397,7 +423,7 @@ def faulty() -> Iterator[FaultyMonitor]:
         yield FaultyMonitor(
             stage=stage,
             injector=injector,
-            ec2=session.client("ec2", config=Config(max_pool_connections=1)),  # reads in turn
+            ec2=session.client("ec2", config=Config(max_pool_connections=1)),  # pools of its own
             dynamodb=session.client("dynamodb"),
             sns=session.client("sns"),
             topic_arn=topic_arn,

@@ -71,7 +71,7 @@ class GateResult:
 
 
 def find_unanswered(passed: Iterable[GateResult]) -> AddressSet:
-    """Find the sources that get no answer on any client port, for one gate or several together."""
+    """Find the sources that get no answer on any client port, for several gates together."""
     denying = [each.unanswered for each in passed if each.unanswered]
     if len(denying) <= 1:
         return NOTHING  # what one gate denies on all client ports, it stops

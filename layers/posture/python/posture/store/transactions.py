@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWrite
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,7 @@ class TransactionPart:
         return self.number == self.parts
 
 
-class TransactionParts(Collection[TransactionPart]):
+class TransactionParts:
     """The transactions of an evaluation, of which the items of one are in memory at a time.
 
     They are built when they are iterated over; those of the first were built to be measured.
@@ -79,9 +79,6 @@ class TransactionParts(Collection[TransactionPart]):
     def count_writes_of_first(self) -> int:
         """Count the writes of the first transaction's items."""
         return sum(map(_count_writes, self._first))
-
-    def __contains__(self, part: object) -> bool:
-        return any(each == part for each in self)
 
     def __iter__(self) -> Iterator[TransactionPart]:
         chain = self._chain
